@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+# Every command of the project. Each is a thin line over the tool that does the work, and works without make as well.
+
+# A fresh login over ssh often names a locale the machine does not have, and Ansible then refuses to start.
+export LC_ALL := C.UTF-8
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHON ?= python3
+
+# Which inventory to act on; ARGS goes to ansible-playbook as it is (ARGS='--check --diff').
+INVENTORY ?= inventories/local
+ARGS ?=
+play = ansible-playbook -i $(INVENTORY)
+# The embedded inventory needs a user manager: this machine's, or that of a throw-away host.
+local = $(filter inventories/local,$(INVENTORY:/=))
+throwaway = $(and $(local),$(wildcard inventories/local/throwaway.yml))
+
+.PHONY: help
+help:
+	@echo "make COMMAND [INVENTORY=$(INVENTORY)] [ARGS='--check --diff']"
+	@sed -nE 's/^## (.*)/\n\1/p; s/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14
+
+## Operate
+.PHONY: deploy validate destroy
+deploy: .venv/.deploy  ## converge the hosts to the declaration, then show that every promise holds
+	$(if $(local),tools/local-host up)
+	$(play) playbooks/deploy.yml $(ARGS)
+	$(if $(findstring --check,$(ARGS)),,$(play) playbooks/validate.yml)
+
+validate: .venv/.deploy  ## show with evidence that what runs is what is declared; changes nothing
+	$(play) playbooks/validate.yml $(ARGS)
+
+destroy: .venv/.deploy  ## remove the throw-away host where there is one, else the services from the hosts
+	$(if $(throwaway),tools/local-host down,$(play) playbooks/remove.yml $(ARGS))
+
+## Develop
+.PHONY: test lint unit molecule sanity bench
+test: lint unit molecule  ## everything that must hold before a commit: lint, unit, molecule
+
+lint: .venv/.develop  ## ruff, mypy, yamllint, ansible-lint, shell syntax
+	tools/lint
+
+unit: .venv/.develop  ## the pure core and the collection's own rules, in seconds
+	python -m pytest
+
+molecule: .venv/.develop  ## the roles and playbooks on real systemd hosts in containers
+	molecule test --scenario-name default
+
+sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball, installed and deployed
+	tools/sanity
+
+bench: .venv/.develop  ## what a clean run costs, beside an empty play and plain tasks
+	tests/bench/run
+
+## Maintain
+.PHONY: lock docs changelog clean
+lock: .venv/.deploy  ## renew requirements/*.txt from requirements/*.in
+	tools/lock
+
+docs: .venv/.develop  ## write the option tables of the roles' READMEs from their argument_specs
+	tools/role-docs
+
+changelog: .venv/.develop  ## turn changelogs/fragments into the release that galaxy.yml names
+	antsibull-changelog release
+
+clean:  ## remove what the commands above made in this checkout, .venv included
+	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output *.tar.gz
+
+.venv/.%: requirements/%.txt tools/controller-env
+	tools/controller-env $*
