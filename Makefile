@@ -54,8 +54,8 @@ bench: .venv/.develop  ## what a clean run costs, beside an empty play and plain
 
 ## Maintain
 .PHONY: lock docs changelog clean
-lock: .venv/.deploy  ## renew requirements/*.txt from requirements/*.in
-	tools/lock
+lock: .venv/.deploy  ## turn requirements/*.in and roles/*/files/*.in into hash-locked files (ARGS=--upgrade: newest)
+	tools/lock $(ARGS)
 
 docs: .venv/.develop  ## write the option tables of the roles' READMEs from their argument_specs
 	tools/role-docs
