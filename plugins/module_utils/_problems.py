@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _INDENT = "    "
+_READABLE = 24
 
 
 class _Nothing:
@@ -75,16 +76,23 @@ def quote(value: object) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Ask "Did you mean 'x'?" when exactly one name is near; otherwise list the known names, sorted."""
+    """Ask "Did you mean 'x'?" when exactly one name is near; otherwise list the known names, sorted.
+
+    A list too long to read is cut to the four names that are closest.
+    """
     known = sorted(set(names))
-    near = [each for each in known if _distance(name.lower(), each.lower()) <= _tolerance(name)]
+    slips = {each: _distance(name.lower(), each.lower()) for each in known}
+    closest = min(slips.values(), default=0)
+    near = [each for each in known if slips[each] == closest <= _tolerance(name)]
     if len(near) == 1:
         return f"Did you mean '{near[0]}'?"
+    if len(known) > _READABLE:
+        return f"The nearest of {len(known)} known names: {', '.join(sorted(known, key=lambda each: slips[each])[:4])}."
     return f"Known: {', '.join(known)}." if known else "None is declared."
 
 
 def _shorten(text: str, limit: int = 120) -> str:
-    return text if len(text) <= limit else f"{text[:limit - 3]}..."
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def _tolerance(name: str) -> int:

@@ -86,6 +86,12 @@ def test_an_error_keeps_its_problems_as_values() -> None:
         pytest.param("tinx", ["tiny", "tina"], "Known: tina, tiny.", id="two near names are listed, not guessed"),
         pytest.param("zebra", ["qwen", "llama"], "Known: llama, qwen.", id="nothing near: the names, sorted"),
         pytest.param("b", ["a"], "Did you mean 'a'?", id="single letters are one slip apart"),
+        pytest.param(
+            "zebra",
+            [f"model-{number}" for number in range(30)] + ["zinc"],
+            "The nearest of 31 known names: zinc, model-0, model-1, model-2.",
+            id="a long list is cut to the closest",
+        ),
         pytest.param("x", [], "None is declared.", id="nothing to choose from"),
     ],
 )

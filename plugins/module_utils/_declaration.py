@@ -1,0 +1,269 @@
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user writes: its shape as tables, and the values the rest of the plan works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
+
+ENGINES = ("llamacpp", "ollama", "vllm")
+PREFIX = "llm_stack_"
+
+_ENGINE = Field(choices=ENGINES, what="an engine")
+_NAME = Field("name")
+_NAMES = Field("list", item=_NAME)
+
+MODEL = Field(
+    "section",
+    fields={
+        "source": Field("text", required=True, hint="Write where the model comes from, such as models/tiny.gguf."),
+        "engine": _ENGINE,
+        "hosts": Field("list", item=Field("text"), hint="Write a list of hosts of the inventory."),
+        "tools": Field("bool"),
+        "context": Field("int", "a number of tokens", low=256, high=16777216),
+        "standby": Field("bool"),
+        "tags": Field("list", item=Field("text")),
+        "limits": Field(
+            "section",
+            fields={
+                "rpm": Field("int", "a number of requests per minute", low=1),
+                "tpm": Field("int", "a number of tokens per minute", low=1),
+            },
+        ),
+        "fallbacks": _NAMES,
+        "llamacpp": _llamacpp.FIELD,
+        # Their options are checked when these engines have a role; until then a model that needs one is refused.
+        "ollama": Field(),
+        "vllm": Field(),
+    },
+)
+
+APP = Field(
+    "section",
+    fields={
+        "models": Field("list", item=_NAME, required=True, hint="Write the models the app uses: [first, second]."),
+        "timeout": Field("number", "a number of seconds", low=0.1, high=86400),
+        "retries": Field("int", "a number of retries", low=0, high=100),
+    },
+)
+
+GATEWAY = Field(
+    "section",
+    fields={
+        "host": Field("text"),
+        "port": Field("int", "a port", low=1024, high=65535),
+        "listen": Field(choices=("loopback", "address"), what="a place to listen"),
+        "router_settings": Field("map"),
+        "litellm_settings": Field("map"),
+        "general_settings": Field("map"),
+    },
+)
+
+ROUTE = Field(
+    "section",
+    fields={
+        "match": Field("text", required=True, hint="Write a regular expression for sources, such as '\\.gguf$'."),
+        "engine": Field(choices=ENGINES, what="an engine", required=True, hint=f"Known: {', '.join(ENGINES)}."),
+    },
+)
+
+HOST = Field(
+    "section",
+    fields={
+        "groups": Field("list", item=Field("text")),
+        "address": Field(
+            "text", "an address", "Write the address of the host that other hosts reach it by, in quotes."
+        ),
+        "has_instance_key": Field("bool"),
+    },
+)
+
+VARIABLES: Mapping[str, Field] = {
+    "models": Field("map", key=_NAME, item=MODEL, what="a mapping of names to models"),
+    "routes": Field("list", item=ROUTE),
+    "aliases": Field("map", key=_NAME, item=_NAME, what="a mapping of aliases to models"),
+    "apps": Field("map", key=_NAME, item=APP, what="a mapping of names to apps"),
+    "gateway": GATEWAY,
+}
+
+DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
+    {"match": r"^[^/]+:[^/]+$", "engine": "ollama"},
+    {"match": r"\.gguf$", "engine": "llamacpp"},
+    {"match": r"^[^/]+/[^/]+$", "engine": "vllm"},
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A public name, what serves it and how."""
+
+    name: str
+    source: str
+    engine: str | None = None
+    hosts: tuple[str, ...] | None = None
+    tools: bool = False
+    context: int = _llamacpp.DEFAULT_CONTEXT
+    standby: bool = False
+    tags: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Where the user wrote it."""
+        return f"{PREFIX}models.{self.name}"
+
+
+@dataclass(frozen=True)
+class App:
+    """A client application: the models it uses, each under a name of its own with its own time limit and retries."""
+
+    name: str
+    models: tuple[str, ...]
+    timeout: float | None = None
+    retries: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the user wrote it."""
+        return f"{PREFIX}apps.{self.name}"
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway's place, and LiteLLM's own settings."""
+
+    host: str | None = None
+    port: int = 4000
+    listen: str = "loopback"
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the plan needs to know of a host."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    address: str | None = None
+    has_instance_key: bool = False
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Everything declared that has the right shape. ``names`` also has the models that were refused for their shape."""
+
+    names: frozenset[str]
+    models: Mapping[str, Model]
+    routes: tuple[Mapping[str, str], ...]
+    aliases: Mapping[str, str]
+    apps: Mapping[str, App]
+    gateway: Gateway
+    hosts: Mapping[str, Host]
+
+
+def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
+    """Give what has the right shape, and the problems of the rest."""
+    problems = [*_unknown(written), *_shapes(written), *_alike(written.get("models"))]
+    hidden = list(_secrets(written))
+    refused = unless_secret(problems, hidden)
+    return _declaration(written, {problem.path for problem in refused}), refused
+
+
+def _unknown(written: Mapping[str, Any]) -> Iterator[Problem]:
+    for key in written:
+        if key not in VARIABLES and key != "hosts":
+            known = [f"{PREFIX}{name}" for name in VARIABLES]
+            yield Problem(f"{PREFIX}{key}", NOTHING, "is not a known variable.", nearest(f"{PREFIX}{key}", known))
+
+
+def _shapes(written: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, spec in VARIABLES.items():
+        if key in written:
+            yield from check(written[key], spec, f"{PREFIX}{key}")
+    for name, host in _mapping(written.get("hosts")).items():
+        for problem in check(host, HOST, name):
+            variable = problem.path[len(name) + 1 :]
+            yield Problem(f"{PREFIX}{variable}[{name}]", problem.found, problem.wrong, problem.remedy)
+    models = written.get("models", {})
+    if isinstance(models, Mapping) and not models:
+        remedy = "Write one, such as tiny: {source: models/tiny.gguf}."
+        yield Problem(f"{PREFIX}models", NOTHING, "declares no model.", remedy)
+
+
+def _alike(models: object) -> Iterator[Problem]:
+    """Yield a problem for two models whose names differ only in case: people take them for one."""
+    seen: dict[str, str] = {}
+    for name in models if isinstance(models, Mapping) else ():
+        first = seen.setdefault(str(name).lower(), str(name))
+        if first != str(name):
+            yield Problem(
+                f"{PREFIX}models.{name}", NOTHING, f"differs from {first} only in case.", "Choose another name."
+            )
+
+
+def _secrets(written: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, value in written.items():
+        yield from secrets(value, f"{PREFIX}{key}", by_key=key in ("models", "gateway"))
+
+
+def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
+    models = _mapping(written.get("models"))
+    gateway = _mapping(written.get("gateway"))
+    return Declaration(
+        names=frozenset(str(name) for name in models),
+        models={name: _model(name, each) for name, each in _sound(models, f"{PREFIX}models", refused)},
+        routes=_routes(written.get("routes", DEFAULT_ROUTES), refused),
+        aliases=dict(_sound(_mapping(written.get("aliases")), f"{PREFIX}aliases", refused)),
+        apps={name: _app(name, each) for name, each in _sound(_mapping(written.get("apps")), f"{PREFIX}apps", refused)},
+        gateway=_gateway(dict(_sound(gateway, f"{PREFIX}gateway", refused))),
+        hosts={name: _host(name, each, refused) for name, each in _mapping(written.get("hosts")).items()},
+    )
+
+
+def _mapping(value: object) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sound(entries: Mapping[Any, Any], path: str, refused: set[str]) -> Iterator[tuple[str, Any]]:
+    """Give the entries that no problem was found in."""
+    for name, entry in entries.items():
+        below = f"{path}.{name}"
+        if not any(each == below or each.startswith((f"{below}.", f"{below}[")) for each in refused):
+            yield name, entry
+
+
+def _routes(entries: object, refused: set[str]) -> tuple[Mapping[str, str], ...]:
+    listed = dict(enumerate(entries if isinstance(entries, (list, tuple)) else ()))
+    spoilt = {path[len(f"{PREFIX}routes[") :].split("]")[0] for path in refused if path.startswith(f"{PREFIX}routes[")}
+    return tuple(entry for index, entry in listed.items() if str(index) not in spoilt)
+
+
+def _model(name: str, written: Mapping[str, Any]) -> Model:
+    plain: dict[str, Any] = {key: value for key, value in written.items() if key not in ENGINES}
+    plain.update({key: tuple(plain[key]) for key in ("hosts", "tags", "fallbacks") if key in plain})
+    return Model(name=name, options={engine: written[engine] for engine in ENGINES if engine in written}, **plain)
+
+
+def _app(name: str, written: Mapping[str, Any]) -> App:
+    return App(name, tuple(written["models"]), written.get("timeout"), written.get("retries"))
+
+
+def _gateway(written: Mapping[str, Any]) -> Gateway:
+    plain = {key: value for key, value in written.items() if key in ("host", "port", "listen")}
+    return Gateway(settings={key: value for key, value in written.items() if key.endswith("_settings")}, **plain)
+
+
+def _host(name: str, written: object, refused: set[str]) -> Host:
+    entry = _mapping(written)
+    address = entry.get("address") if f"{PREFIX}address[{name}]" not in refused else None
+    groups = frozenset(entry.get("groups", ()))
+    return Host(name, groups, address, entry.get("has_instance_key") is True)
