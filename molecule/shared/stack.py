@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""A deployed stack as the tests of all scenarios see it: its account, its services and its gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testinfra.backend.base import CommandResult
+from testinfra.host import Host
+
+PROJECT = Path(__file__).parents[2]
+GATEWAY = "http://127.0.0.1:4000"
+SLOTS = ("litellm@a.service", "litellm@b.service")
+TO_THE_ALIAS = {"model": "chat", "max_tokens": 60}
+RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=.*)$", re.MULTILINE)
+
+
+def eventually(probe: Callable[[], bool], seconds: float) -> bool:
+    """Say whether ``probe`` becomes true within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (answer := probe()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return answer
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One host, seen as the account that owns its stack."""
+
+    host: Host
+    name: str
+    account: str
+
+    def run(self, command: str, *words: str) -> CommandResult:
+        """Run a command as the stack's account, within reach of its user manager; each ``%s`` is a quoted word."""
+        line = f"export XDG_RUNTIME_DIR=/run/user/$(id -u) && cd && {command}"
+        if self.host.user().name == self.account:
+            return self.host.run(line, *words)
+        with self.host.sudo(self.account):
+            return self.host.run(line, *words)
+
+    def output(self, command: str, *words: str) -> str:
+        """Return what a command prints; a failure fails the test with all that was said."""
+        result = self.run(command, *words)
+        assert result.rc == 0, result
+        return result.stdout.strip()
+
+    def show(self, unit: str) -> dict[str, str]:
+        """Return the properties of a unit."""
+        lines = self.output("systemctl --user show %s", unit).splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def is_serving(self, unit: str) -> bool:
+        """Say whether a unit is active; with readiness in the unit, that means it serves."""
+        return self.show(unit)["ActiveState"] == "active"
+
+    def journal(self) -> str:
+        """Return the last lines that the stack's services wrote since the boot."""
+        units = "--unit 'llamacpp-*' --unit 'litellm*'"
+        return self.run(f"journalctl --user --quiet --no-pager --boot --lines=80 {units}").stdout
+
+    def slot(self) -> str:
+        """Return the one gateway unit that is active."""
+        active = [unit for unit in SLOTS if self.is_serving(unit)]
+        assert len(active) == 1, f"{self.name}: active of {SLOTS} are {active}"
+        return active[0]
+
+    def services(self) -> tuple[str, str]:
+        """Return the engine's unit and the gateway's."""
+        return ("llamacpp-tiny.service", self.slot())
+
+    def request(self, path: str, body: Mapping[str, object] | None = None) -> CommandResult:
+        """Ask the gateway on the host itself, with the stack's own key."""
+        secrets = ". ~/.config/llm-stack/litellm/secrets.env"
+        curl = (
+            "curl --silent --show-error --fail-with-body --no-buffer --max-time 60"
+            " --header 'Content-Type: application/json'"
+            ' --header "Authorization: Bearer $LITELLM_MASTER_KEY"'
+        )
+        if body is None:
+            return self.run(f"{secrets} && {curl} %s", GATEWAY + path)
+        return self.run(f"{secrets} && {curl} --data %s %s", json.dumps(body), GATEWAY + path)
+
+    def chat(self, body: Mapping[str, object]) -> dict[str, Any]:
+        """Return the answer to a chat request in one piece."""
+        result = self.request("/v1/chat/completions", {**TO_THE_ALIAS, **body})
+        assert result.rc == 0, result
+        answer: dict[str, Any] = json.loads(result.stdout)
+        return answer
+
+    def stream(self, body: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the chunks of a streamed answer, which must be ended as the protocol asks."""
+        result = self.request("/v1/chat/completions", {**TO_THE_ALIAS, "stream": True, **body})
+        assert result.rc == 0, result
+        events = [line.removeprefix("data: ") for line in result.stdout.splitlines() if line.startswith("data: ")]
+        assert events[-1] == "[DONE]", result
+        return [json.loads(event) for event in events[:-1]]
+
+    def answers(self) -> bool:
+        """Say whether a chat gets any answer."""
+        body = {**TO_THE_ALIAS, "messages": [{"role": "user", "content": "hello"}]}
+        return self.request("/v1/chat/completions", body).rc == 0
+
+    def reboot(self) -> None:
+        """Restart the container: systemd shuts all services down and boots again."""
+        container = f"llmstack-{self.name}"
+        engine(["tools/podman", "restart", container])
+        engine(["tools/hosts/start", container, os.environ["MOLECULE_EPHEMERAL_DIRECTORY"] + "/key"])
+
+
+def engine(command: list[str]) -> None:
+    """Run one of the project's own commands."""
+    subprocess.run([PROJECT / command[0], *command[1:]], check=True, capture_output=True, text=True, timeout=120)
+
+
+def deploy(*options: str) -> dict[str, dict[str, int]]:
+    """Run the scenario's converge playbook once more and return the recap's counters of each host."""
+    command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], *options, "converge.yml"]
+    scenario = os.environ["MOLECULE_SCENARIO_DIRECTORY"]
+    plain = {name: value for name, value in os.environ.items() if name != "ANSIBLE_FORCE_COLOR"}
+    result = subprocess.run(command, check=False, cwd=scenario, env=plain, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return {
+        found["host"]: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", found["counts"])}
+        for found in RECAP.finditer(result.stdout)
+    }
