@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Render on the controller, then converge with one module call on the host.
+
+Templates are rendered exactly as ansible.builtin.template renders them (same search path, ``trim_blocks``), so a file
+moved from one to the other does not change by a byte.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint
+
+MODULE = "lab.llm_stack.service"
+
+
+class ActionModule(ActionBase):
+    """Render the task's templates and hand everything to the module of the same name."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        args = dict(self._task.args)
+        args["files"] = [self._file(entry, task_vars) for entry in self._entries(args, "files")]
+        args["units"] = [self._unit(entry, task_vars) for entry in self._entries(args, "units")]
+        args["requires"] = [self._requirement(entry) for entry in self._entries(args, "requires")]
+        args.setdefault("holder", f"{getpass.getuser()} on {platform.node()}")
+        result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
+        if not self._task.diff:
+            result.pop("diff", None)
+        return result
+
+    def _entries(self, args: Mapping[str, Any], option: str) -> list[dict[str, Any]]:
+        entries = args.get(option) or []
+        if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+            raise AnsibleActionFail(f"{MODULE}: {option} must be a list of dictionaries, but is {type(entries).__name__}.")
+        return [dict(entry) for entry in entries]
+
+    def _file(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Give a file its content; secret content travels in the option that Ansible never logs."""
+        sources = [name for name in ("content", "secret_content", "template", "src") if entry.get(name) is not None]
+        if len(sources) > 1:
+            raise AnsibleActionFail(f"{MODULE}: {entry.get('path')} has {' and '.join(sources)}. Keep one of them.")
+        content = self._content(entry, task_vars)
+        if content is not None:
+            secret = bool(entry.get("secret"))
+            entry["secret_content" if secret else "content"] = content
+            entry.pop("content" if secret else "secret_content", None)
+        return entry
+
+    def _unit(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        content = self._content(entry, task_vars)
+        if content is not None:
+            entry["content"] = content
+        return entry
+
+    def _content(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> str | None:
+        """Resolve template, src or content of an entry, and drop what the module need not see."""
+        template, source = entry.pop("template", None), entry.pop("src", None)
+        extra = entry.pop("vars", None) or {}
+        if template is not None:
+            return self._render(template, {**task_vars, **extra})
+        if source is not None:
+            return self._loader.get_text_file_contents(self._find("files", source))
+        secret = entry.get("secret_content")
+        return secret if secret is not None else entry.get("content")
+
+    def _render(self, name: str, variables: dict[str, Any]) -> str:
+        path = self._find("templates", name)
+        search = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(path)]
+        search = [folder for each in search for folder in (os.path.join(each, "templates"), each)]
+        templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables)
+        text = trust_as_template(self._loader.get_text_file_contents(path))
+        overrides = {"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"}
+        return str(templar.template(text, escape_backslashes=False, overrides=overrides))
+
+    def _requirement(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Take the fingerprint of a controller file that the host must have a copy of."""
+        source = entry.pop("src", None)
+        if source:
+            path = self._find("files", source)
+            entry["digest"] = fingerprint(path)
+        return entry
+
+    def _find(self, folder: str, name: str) -> str:
+        try:
+            return str(self._find_needle(folder, name))
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"{MODULE}: {error}") from error

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Whether what other steps install is in place, cheaply enough for every clean check."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import read
+from ansible_collections.lab.llm_stack.plugins.module_utils._python_env import verify_environment
+from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint, verify_release
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement
+
+
+def missing_requirements(requires: Sequence[Requirement]) -> list[dict[str, object]]:
+    """The requirements that are not met, each with its reasons; empty when all are."""
+    checked = ((each, reasons(each)) for each in requires)
+    return [{"kind": each.kind, "path": each.path, "reasons": why} for each, why in checked if why]
+
+
+def reasons(requirement: Requirement) -> list[str]:
+    """Why a requirement is not met; empty when it is."""
+    path, digest = requirement.path, requirement.digest
+    if requirement.kind == "environment":
+        return verify_environment(path, digest)
+    if requirement.kind == "release":
+        return verify_release(path, digest)
+    if requirement.kind == "program":
+        return [] if os.access(path, os.X_OK) and os.path.isfile(path) else ["is no executable file"]
+    if not os.path.isfile(path):
+        return ["is absent"]
+    return [] if not digest or fingerprint(path) == digest else ["has other content than declared"]
+
+
+def identities(requires: Sequence[Requirement]) -> dict[str, str]:
+    """What is installed at each path, as text that changes whenever it is installed anew."""
+    return {each.path: _identity(each.path) for each in requires}
+
+
+def _identity(path: str) -> str:
+    if os.path.isdir(path):
+        markers = (read(os.path.join(path, name)) for name in (".llm-stack-env.json", ".llm-stack-release.json"))
+        return "".join((marker or b"").decode("utf-8", "replace") for marker in markers)
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"

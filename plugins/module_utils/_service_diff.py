@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Show differences the way ``--diff`` prints them: one block a file, one a unit, secrets as ``(secret)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import ABSENT, Comparison, Write, differs
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Found, Item
+
+STATE_KINDS = (
+    "not-active", "stale-process", "active", "not-enabled", "enabled", "daemon-reload", "linger", "extra-dropin",
+    "foreign-port-owner", "orphan-unit", "orphan-file", "interrupted-run", "manifest", "leftover",
+)
+
+
+def diffs(comparison: Comparison, found: Found) -> list[dict[str, str]]:
+    """Return the blocks for ``--diff``: every item is visible in at least one."""
+    return [*_file_blocks(comparison.writes, found), *map(_state_block, _state_items(comparison.items))]
+
+
+def _file_blocks(writes: Iterable[Write], found: Found) -> Iterator[dict[str, str]]:
+    """One block a file; the two colours of one declared file share a block when they change alike."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for write in writes:
+        file = found.files.get(write.path, ABSENT)
+        if differs(write, file):
+            groups.setdefault((write.declared, *_texts(write, file)), []).append(write.path)
+    for (declared, before, after), paths in groups.items():
+        header = paths[0] if len(paths) == 1 else declared.replace("%i", "{a,b}").replace("@.", "@{a,b}.")
+        yield {"before": before, "after": after, "before_header": header, "after_header": header}
+
+
+def _texts(write: Write, file: FileFound) -> tuple[str, str]:
+    before, after = _text(file.content, write.secret), _text(write.content, write.secret)
+    if write.secret and file.content is not None and file.content != write.content:
+        before, after = _redacted_change(file.content, write.content)
+    if file.strange:
+        before = f"({file.strange})\n"
+    elif file.content is not None and file.mode != write.mode:
+        before, after = f"(mode {file.mode:04o})\n{before}", f"(mode {write.mode:04o})\n{after}"
+    elif before == after:
+        before, after = f"{before}(other bytes)\n", f"{after}(as declared)\n"
+    return before, after
+
+
+def _text(content: bytes | None, secret: bool) -> str:
+    if content is None:
+        return ""
+    if secret:
+        return "".join(f"{name}=(secret)\n" for name in read_environment(content)) or "(secret)\n"
+    return content.decode("utf-8", "replace")
+
+
+def _redacted_change(before: bytes, after: bytes) -> tuple[str, str]:
+    """Both sides of a secret file, telling which values changed and no value."""
+    old, new = read_environment(before), read_environment(after)
+    right = "".join(f"{name}={'(secret)' if old.get(name, value) == value else '(secret, changed)'}\n" for name, value in new.items())
+    return "".join(f"{name}=(secret)\n" for name in old) or "(secret)\n", right or "(secret, changed)\n"
+
+
+def _state_items(items: Iterable[Item]) -> Iterator[Item]:
+    return (item for item in items if item.kind in STATE_KINDS)
+
+
+def _state_block(item: Item) -> dict[str, str]:
+    header = item.subject
+    return {"before": f"{item.actual}\n", "after": f"{item.expected}\n", "before_header": header, "after_header": header}
+
+
+def secret_values(writes: Iterable[Write], files: Mapping[str, FileFound]) -> set[str]:
+    """Every value of every secret file, old and new, that is long enough to be told from ordinary text."""
+    values = set()
+    for write in writes:
+        if write.secret:
+            for content in (write.content, files.get(write.path, ABSENT).content):
+                values.update(value for value in read_environment(content).values() if len(value) >= 6)
+    return values
+
+
+def redact(text: str, values: Iterable[str]) -> str:
+    """Remove secret values from a text that others wrote, such as a log."""
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "(secret)")
+    return text

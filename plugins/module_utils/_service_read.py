@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Read everything about one transaction from the host, and change nothing."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+
+from ansible_collections.lab.llm_stack.plugins.module_utils import _proc
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, read
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths, unit_path
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    DIGEST_VARIABLE,
+    FileFound,
+    Found,
+    PortFound,
+    UnitFound,
+    Wanted,
+)
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
+from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, lingers
+
+
+def read_found(wanted: Wanted, manager: Manager, state: State, account: str, requires: Mapping[str, str]) -> Found:
+    """Read files, units, processes, ports and records of one transaction; ``requires`` maps paths to identities."""
+    manifest = state.manifest()
+    names = sorted({name for spec in wanted.units for name in spec.instances()} | set(manifest.units))
+    paths = sorted(_all_paths(wanted, names) | set(manifest.files))
+    present = manager.present()
+    units = read_units(manager, names) if present else {}
+    return Found(
+        files={path: read_file(path) for path in paths},
+        units=units,
+        ports=tuple(_ports(wanted, units)),
+        drop_ins=tuple(sorted(_drop_ins(wanted, units))),
+        leftovers=tuple(_leftovers({os.path.dirname(path) for path in paths} | {state.directory})),
+        manager=present,
+        linger=lingers(account),
+        manifest=manifest,
+        interrupted=state.interrupted(),
+        requires=requires,
+        salt=state.salt(),
+    )
+
+
+def read_file(path: str) -> FileFound:
+    """Read one file; anything that is no plain file of this account is described instead of followed."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return FileFound()
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
+        return FileFound(mode=mode, changed_at=status.st_ctime, strange=f"a link to {os.readlink(path)}")
+    if not stat.S_ISREG(status.st_mode):
+        return FileFound(mode=mode, changed_at=status.st_ctime, strange="not a plain file")
+    if status.st_uid != os.getuid():
+        return FileFound(mode=mode, changed_at=status.st_ctime, strange=f"owned by uid {status.st_uid}")
+    try:
+        content = read(path)
+    except PermissionError:
+        return FileFound(mode=mode, changed_at=status.st_ctime, strange="not readable")
+    return FileFound(content, mode, status.st_ctime)
+
+
+def read_units(manager: Manager, names: Iterable[str]) -> dict[str, UnitFound]:
+    """Read units from the manager's memory and their main processes from the kernel."""
+    return {unit.name: unit for unit in map(_unit, manager.show(list(names)))}
+
+
+def _unit(properties: Mapping[str, str]) -> UnitFound:
+    pid = int(properties.get("MainPID") or 0)
+    assignments = dict(word.partition("=")[::2] for word in properties.get("Environment", "").split(" "))
+    return UnitFound(
+        name=properties.get("Id", ""),
+        load=properties.get("LoadState", ""),
+        active=properties.get("ActiveState", ""),
+        sub=properties.get("SubState", ""),
+        file_state=properties.get("UnitFileState", ""),
+        result=properties.get("Result", ""),
+        fragment=properties.get("FragmentPath", ""),
+        drop_ins=tuple(properties.get("DropInPaths", "").split()),
+        digest=assignments.get(DIGEST_VARIABLE, ""),
+        pid=pid,
+        restarts=int(properties.get("NRestarts") or 0),
+        exit_code=int(properties.get("ExecMainStatus") or 0),
+        invocation=properties.get("InvocationID", ""),
+        started_at=_proc.started_at(pid) if pid else 0.0,
+        process=_proc.environment(pid) if pid else {},
+    )
+
+
+def _all_paths(wanted: Wanted, names: Iterable[str]) -> set[str]:
+    files = {path for spec in wanted.files for path, _colour in concrete_paths(spec.path)}
+    inputs = {path for spec in wanted.units for path in spec.inputs if "%i" not in path}
+    return files | inputs | {unit_path(wanted, name) for name in names}
+
+
+def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[str]:
+    """Files of this account that change a unit of ours: known to the manager, or waiting for the next reload."""
+    runtime = f"/run/user/{os.getuid()}/systemd/"
+    home = os.path.dirname(os.path.dirname(wanted.unit_dir)) + "/"
+    for name in (name for spec in wanted.units for name in spec.instances()):
+        unit = units.get(name, UnitFound(name))
+        known = [*unit.drop_ins, *([unit.fragment] if unit.fragment not in ("", unit_path(wanted, name)) else [])]
+        yield from (path for path in known if path.startswith((runtime, home)))
+        for directory in (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}user", f"{runtime}user.control"):
+            for folder in {name, name.replace(f"@{name.rpartition('@')[2]}", "@.service") if "@" in name else name}:
+                yield from (path for path in glob.glob(f"{directory}/{folder}.d/*.conf") if path not in known)
+
+
+def _leftovers(directories: Iterable[str]) -> Iterator[str]:
+    for directory in sorted(directories):
+        yield from sorted(glob.glob(f"{glob.escape(directory)}/{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"))
+
+
+def _ports(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[PortFound]:
+    """Who listens where a unit of ours should. Only when it is not that unit are all processes searched."""
+    declared = [(spec, port) for spec in wanted.units for port in spec.listens]
+    listening = _proc.listeners(port.number for _spec, port in declared)
+    for spec, port in declared:
+        sockets = [each for each in listening if each.port == port.number and _proc.covers(each.address, port.address)]
+        ours = {inode for name in spec.instances() for inode in _inodes(units.get(name, UnitFound(name)))}
+        strangers = [each for each in sockets if each.inode not in ours]
+        if not strangers:
+            yield PortFound(port, spec.name if sockets else "")
+            continue
+        holder = _proc.holder_of(strangers[0].inode)
+        unit = _proc.unit_of(holder) if holder else ""
+        if unit == "init.scope" and spec.name.endswith(".socket") and units.get(spec.name, UnitFound("")).running:
+            yield PortFound(port, spec.name)
+        else:
+            yield PortFound(port, unit, _proc.describe(holder, strangers[0].uid))
+
+
+def _inodes(unit: UnitFound) -> Iterator[str]:
+    for pid in _proc.descendants(unit.pid) if unit.pid else ():
+        yield from _proc.socket_inodes(pid)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""From the service module's parameters to the declaration it compares with."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    DIGEST_MARK,
+    FileSpec,
+    Port,
+    Requirement,
+    UnitSpec,
+    Wanted,
+)
+
+UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+@?\.(service|socket)")
+
+
+class SpecError(Exception):
+    """Parameters that contradict each other; str() lists every reason."""
+
+
+def wanted_from(params: Mapping[str, Any]) -> Wanted:
+    """Build the declaration; raise SpecError with all reasons at once."""
+    problems = list(_problems(params))
+    if problems:
+        raise SpecError("\n".join([f"Transaction {params['name']} cannot be carried out. Nothing was changed.", *problems]))
+    return Wanted(
+        name=params["name"],
+        unit_dir=params["unit_directory"],
+        files=tuple(_file(entry) for entry in params["files"]),
+        units=tuple(_unit(entry) for entry in params["units"]),
+        requires=tuple(Requirement(e["kind"], e["path"], e["digest"]) for e in params["requires"]),
+    )
+
+
+def _file(entry: Mapping[str, Any]) -> FileSpec:
+    secret = entry["secret"] or entry["secret_content"] is not None or bool(entry["generate"])
+    content = entry["secret_content"] if entry["secret_content"] is not None else entry["content"] or ""
+    return FileSpec(entry["path"], content.encode(), int(entry["mode"], 8), secret, tuple(entry["generate"].items()))
+
+
+def _unit(entry: Mapping[str, Any]) -> UnitSpec:
+    return UnitSpec(
+        name=entry["name"],
+        body=entry["content"],
+        enabled=entry["enabled"],
+        started=entry["state"] == "started",
+        inputs=tuple(map(_path, entry["inputs"])),
+        environment_files=tuple(map(_path, entry["environment_files"])),
+        watch=tuple(entry["watch"]),
+        listens=tuple(_port(text) for text in entry["listens"]),
+        blue_green=entry["blue_green"],
+        ready_timeout=entry["ready_timeout"],
+        settle=entry["settle"],
+    )
+
+
+def _path(path: str) -> str:
+    return os.path.expanduser(path)
+
+
+def _port(text: str) -> Port:
+    address, _colon, number = text.rpartition(":")
+    return Port(address.strip("[]"), int(number))
+
+
+def _problems(params: Mapping[str, Any]) -> Iterator[str]:
+    for index, entry in enumerate(params["files"]):
+        if not re.fullmatch(r"0?[0-7]{3}", entry["mode"]):
+            yield f"files[{index}].mode: '{entry['mode']}' is no octal permission such as \"0600\"."
+        if entry["content"] is None and entry["secret_content"] is None and not entry["generate"]:
+            yield f"files[{index}]: {entry['path']} has no content. Give content, template or src."
+    yield from _duplicates("files", [entry["path"] for entry in params["files"]])
+    yield from _duplicates("units", [entry["name"] for entry in params["units"]])
+    for index, entry in enumerate(params["units"]):
+        yield from _unit_problems(f"units[{index}]", entry)
+
+
+def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    if not UNIT_NAME.fullmatch(entry["name"]):
+        yield f"{where}.name: '{entry['name']}' is no name of a service or socket unit."
+    if ("@." in entry["name"]) != entry["blue_green"]:
+        yield f"{where}.name: '{entry['name']}' and blue_green: {str(entry['blue_green']).lower()} do not fit; name@.service has colours."
+    if not entry["content"]:
+        yield f"{where}: {entry['name']} has no content. Give content or template."
+    elif DIGEST_MARK not in entry["content"]:
+        yield f"{where}: {entry['name']} lacks the line Environment=LLM_STACK_DIGEST={DIGEST_MARK}, without which a stale process is invisible."
+    for text in entry["listens"]:
+        number = text.rpartition(":")[2]
+        if not number.isdigit() or not 0 < int(number) < 65536 or ":" not in text:
+            yield f"{where}.listens: '{text}' is no address and port such as 127.0.0.1:8080."
+
+
+def _duplicates(where: str, names: list[str]) -> Iterator[str]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{where}: '{name}' is declared twice."

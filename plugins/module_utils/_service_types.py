@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""The values that the service module works with: what is wanted, what was found, how they differ.
+
+Only data and the smallest questions about it. Reading lives in ``_service_read``, comparing in ``_service_plan``,
+changing in ``_transaction``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Dict, Mapping, Optional, Tuple
+
+COLOURS = ("a", "b")
+"""The two instances of a blue/green unit; exactly one of them serves."""
+
+DIGEST_MARK = "@LLM_STACK_DIGEST@"
+"""Stands in a unit's text where the module writes the digest of everything the process reads at start."""
+
+DIGEST_VARIABLE = "LLM_STACK_DIGEST"
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file as it should be. ``path`` is absolute and may hold ``%i``, which stands for each colour."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    secret: bool = False
+    generate: Tuple[Tuple[str, str], ...] = ()
+    """Pairs of variable name and prefix: values that are made once on the host and then kept."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A TCP port that a unit's own process must hold."""
+
+    address: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.number}"
+
+
+@dataclass(frozen=True)
+class UnitSpec:
+    """A systemd user unit as it should be; ``name@.service`` with ``blue_green`` stands for both colours."""
+
+    name: str
+    body: str
+    enabled: bool = True
+    started: bool = True
+    inputs: Tuple[str, ...] = ()
+    """Paths of the files that the process reads at start; they are part of its digest."""
+    environment_files: Tuple[str, ...] = ()
+    """Those inputs that systemd reads as EnvironmentFile=."""
+    watch: Tuple[str, ...] = ()
+    """Prefixes of variables that only the environment files may set in the running process."""
+    listens: Tuple[Port, ...] = ()
+    blue_green: bool = False
+    ready_timeout: float = 300.0
+    settle: float = 2.0
+
+    def instance(self, colour: str) -> str:
+        """The unit's name for one colour (the name itself where there are no colours)."""
+        return self.name.replace("@.", f"@{colour}.") if self.blue_green else self.name
+
+    def instances(self) -> Tuple[str, ...]:
+        """Every concrete unit that this specification stands for."""
+        return tuple(self.instance(colour) for colour in COLOURS) if self.blue_green else (self.name,)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something installed by another step that must be in place before the units may start."""
+
+    kind: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The declaration of one transaction."""
+
+    name: str
+    unit_dir: str
+    files: Tuple[FileSpec, ...] = ()
+    units: Tuple[UnitSpec, ...] = ()
+    requires: Tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileFound:
+    """A file as it is; ``content`` is None where there is none, ``changed_at`` is its ctime in seconds since the epoch."""
+
+    content: Optional[bytes] = None
+    mode: int = 0
+    changed_at: float = 0.0
+    strange: str = ""
+    """Why this is no plain file of ours: a link, a directory, another owner."""
+
+
+@dataclass(frozen=True)
+class UnitFound:
+    """A unit as the user manager and the kernel know it."""
+
+    name: str
+    load: str = "not-found"
+    active: str = "inactive"
+    sub: str = "dead"
+    file_state: str = ""
+    result: str = ""
+    fragment: str = ""
+    drop_ins: Tuple[str, ...] = ()
+    digest: str = ""
+    """The digest in the manager's memory; empty where the unit carries none."""
+    pid: int = 0
+    restarts: int = 0
+    exit_code: int = 0
+    invocation: str = ""
+    started_at: float = 0.0
+    """When the main process started, in seconds since the epoch; 0 without a process."""
+    process: Mapping[str, str] = field(default_factory=dict)
+    """The environment of the main process."""
+
+    @property
+    def running(self) -> bool:
+        return self.active in ("active", "reloading")
+
+    @property
+    def alive(self) -> bool:
+        """Running, or on its way there."""
+        return self.active in ("active", "reloading", "activating")
+
+    @property
+    def process_digest(self) -> str:
+        return self.process.get(DIGEST_VARIABLE, "") if self.pid else self.digest
+
+
+@dataclass(frozen=True)
+class PortFound:
+    """Who listens on a port: a unit of the user manager, or a stranger in words."""
+
+    port: Port
+    unit: str = ""
+    holder: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the last completed run left on the host; ``ok`` is False where it is missing or was edited."""
+
+    files: Tuple[str, ...] = ()
+    units: Tuple[str, ...] = ()
+    ok: bool = False
+    exists: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that was read from the host before deciding."""
+
+    files: Mapping[str, FileFound] = field(default_factory=dict)
+    units: Mapping[str, UnitFound] = field(default_factory=dict)
+    ports: Tuple[PortFound, ...] = ()
+    drop_ins: Tuple[str, ...] = ()
+    """Drop-in files beside our units that nobody declared."""
+    leftovers: Tuple[str, ...] = ()
+    """Temporary files of a run that was killed."""
+    manager: bool = True
+    linger: bool = True
+    manifest: Manifest = Manifest()
+    interrupted: str = ""
+    """When an earlier run was killed before it ended; empty where none was."""
+    requires: Mapping[str, str] = field(default_factory=dict)
+    """Per required path the identity of what is installed there, part of the digest of what runs from it."""
+    salt: bytes = b""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One difference between what is wanted and what is: the same for check, diff, report and tests."""
+
+    kind: str
+    subject: str
+    expected: str
+    actual: str
+    remedy: str = "deploy"
+
+    def as_dict(self) -> Dict[str, str]:
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "expected": self.expected,
+            "actual": self.actual,
+            "remedy": self.remedy,
+        }

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""What the service module remembers on a host: manifest, snapshot of a run in progress, lock, key of the digests.
+
+All of it lives in one directory of the stack's account, mode 0700. The manifest is written last, so it tells what a
+run completed; the snapshot is written first and removed last, so its presence tells that a run was killed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
+
+
+class LockError(Exception):
+    """Another run holds the lock; str() tells which."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state to which a failed run returns."""
+
+    taken: str
+    files: Mapping[str, FileFound]
+    active: tuple[str, ...]
+    enabled: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """The records of one transaction below the account's state directory."""
+
+    root: str
+    name: str
+
+    @property
+    def directory(self) -> str:
+        return os.path.join(self.root, self.name)
+
+    @property
+    def _manifest(self) -> str:
+        return os.path.join(self.directory, "manifest.json")
+
+    @property
+    def _snapshot(self) -> str:
+        return os.path.join(self.directory, "snapshot.json")
+
+    def manifest(self) -> Manifest:
+        """Read the manifest; ``ok`` is False where somebody edited it."""
+        content = read(self._manifest)
+        if content is None:
+            return Manifest()
+        try:
+            record = json.loads(content)
+            body = {key: value for key, value in record.items() if key != "checksum"}
+            intact = record["checksum"] == _checksum(body)
+            return Manifest(tuple(record["files"]), tuple(record["units"]), intact, True)
+        except (ValueError, KeyError, TypeError):
+            return Manifest(exists=True)
+
+    def write_manifest(self, files: Mapping[str, str], units: list[str], facts: Mapping[str, Any]) -> None:
+        """Record what a completed run left: the commit point of the transaction. ``files`` maps paths to digests."""
+        body = {"format": 1, "name": self.name, "files": dict(files), "units": units, "written": now(), **facts}
+        text = json.dumps({**body, "checksum": _checksum(body)}, indent=1, sort_keys=True)
+        write_atomic(self._manifest, text.encode(), 0o600)
+
+    def forget(self) -> None:
+        """Remove the records of a transaction that is absent now."""
+        remove(self._manifest)
+        remove(self._snapshot)
+        with contextlib.suppress(OSError):
+            os.rmdir(self.directory)
+
+    def interrupted(self) -> str:
+        """When a run began that never ended; empty where none."""
+        snapshot = self.snapshot()
+        return snapshot.taken if snapshot else ""
+
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot of the run in progress, or of the one that was killed."""
+        content = read(self._snapshot)
+        if content is None:
+            return None
+        record = json.loads(content)
+        files = {path: _file(entry) for path, entry in record["files"].items()}
+        return Snapshot(record["taken"], files, tuple(record["active"]), tuple(record["enabled"]))
+
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep the old state on disk before the first change, so that it survives us."""
+        record = {
+            "taken": snapshot.taken,
+            "files": {path: _entry(file) for path, file in snapshot.files.items()},
+            "active": snapshot.active,
+            "enabled": snapshot.enabled,
+        }
+        write_atomic(self._snapshot, json.dumps(record).encode(), 0o600)
+
+    def drop_snapshot(self) -> None:
+        """The run ended, one way or the other."""
+        remove(self._snapshot)
+
+    def keep(self, path: str) -> str:
+        """Move a file of somebody else out of the way, and return where it is kept."""
+        directory = os.path.join(self.directory, "removed")
+        make_dirs(directory)
+        kept = os.path.join(directory, f"{now().replace(':', '')}-{path.strip('/').replace('/', '_')}")
+        content = read(path)
+        write_atomic(kept, content or b"", 0o600)
+        remove(path)
+        return kept
+
+    def salt(self) -> bytes:
+        """The key of this host's digests; empty before the first run."""
+        return read(os.path.join(self.root, "digest.key")) or b""
+
+    def make_salt(self) -> bytes:
+        """Make the key once."""
+        if not self.salt():
+            write_atomic(os.path.join(self.root, "digest.key"), secrets.token_bytes(32), 0o600)
+        return self.salt()
+
+    @contextlib.contextmanager
+    def lock(self, holder: str) -> Iterator[None]:
+        """Hold the account's lock for the length of a run; the kernel frees it when the process ends, however."""
+        make_dirs(self.root)
+        path = os.path.join(self.root, "lock")
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LockError(file.read().strip() or "another run") from None
+            file.truncate(0)
+            file.write(f"{self.name}: {holder}, pid {os.getpid()}, since {now()}")
+            file.flush()
+            yield
+            file.truncate(0)
+
+
+def now() -> str:
+    """This moment in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _entry(file: FileFound) -> dict[str, Any] | None:
+    if file.content is None:
+        return None
+    return {"content": base64.b64encode(file.content).decode(), "mode": file.mode}
+
+
+def _file(entry: Mapping[str, Any] | None) -> FileFound:
+    return FileFound(base64.b64decode(entry["content"]), entry["mode"]) if entry else FileFound()

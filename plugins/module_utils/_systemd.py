@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""The user manager of the account that runs this, through systemctl, loginctl and journalctl.
+
+Facts of systemd 252 and 257 that shape it: ``NeedDaemonReload`` is no witness (true after a touch, false for a new
+drop-in directory), so it is not read; one ``show`` answers for all units; ``Environment=`` is visible in the manager's
+memory, an X- section is not.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,Environment,MainPID,NRestarts,Result,"
+    "ExecMainStatus,InvocationID,Job"
+)
+TIMEOUT = 90.0
+"""Seconds that one call to the manager may take; starts are not waited for in such a call."""
+
+
+class ManagerError(Exception):
+    """The user manager refused or did not answer; str() is what it said."""
+
+
+@dataclass(frozen=True)
+class Manager:
+    """The user manager of one account."""
+
+    uid: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        runtime = f"/run/user/{self.uid}"
+        return {
+            **os.environ,
+            "XDG_RUNTIME_DIR": runtime,
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime}/bus",
+            "SYSTEMD_COLORS": "0",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def present(self) -> bool:
+        """Whether the manager answers (its private socket is there)."""
+        return os.path.exists(f"/run/user/{self.uid}/systemd/private")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the manager is there; it starts within a second after linger was enabled."""
+        deadline = time.monotonic() + seconds
+        while not self.present() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return self.present()
+
+    def systemctl(self, *arguments: str) -> str:
+        """Run ``systemctl --user`` and return what it printed."""
+        return self._run(["systemctl", "--user", "--no-pager", *arguments])
+
+    def show(self, units: Sequence[str]) -> list[dict[str, str]]:
+        """The properties of each unit, in the order asked; a unit nobody knows has LoadState=not-found."""
+        if not units:
+            return []
+        text = self.systemctl("show", "--property", PROPERTIES, "--", *units)
+        return [
+            dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
+            for block in text.strip("\n").split("\n\n")
+        ]
+
+    def journal(self, unit: str, invocation: str, lines: int = 400) -> list[str]:
+        """The messages of one start of a unit, oldest first; empty where the journal cannot be read."""
+        command = ["journalctl", "--user", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}"]
+        match = [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"USER_INVOCATION_ID={invocation}"] if invocation \
+            else [f"--user-unit={unit}"]
+        try:
+            return self._run([*command, *match]).splitlines()
+        except ManagerError:
+            return []
+
+    def _run(self, command: list[str]) -> str:
+        try:
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False
+            )
+        except FileNotFoundError:
+            raise ManagerError(f"{command[0]} is not installed on this host.") from None
+        except subprocess.TimeoutExpired:
+            raise ManagerError(f"{shlex.join(command)} gave no answer within {TIMEOUT:.0f} s.") from None
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+            raise ManagerError(f"{shlex.join(command)}: {said}")
+        return done.stdout
+
+
+def lingers(account: str) -> bool:
+    """Whether an account's services start at boot, without a login."""
+    return os.path.exists(f"/var/lib/systemd/linger/{account}")
+
+
+def enable_linger() -> str:
+    """Let this account linger; return what loginctl said where it refused, empty when done."""
+    try:
+        done = subprocess.run(
+            ["loginctl", "--no-ask-password", "enable-linger"], capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr.strip() or "refused") if done.returncode else ""

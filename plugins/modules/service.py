@@ -1,0 +1,423 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service
+short_description: Converge a set of systemd user services as one transaction
+version_added: 0.1.0
+author:
+  - The lab.llm_stack authors (@lab-llm-stack)
+description:
+  - Compares files, units, the manager's memory, running processes and port owners of one role with the declaration,
+    in one call, and reports each difference as an item.
+  - Outside check mode it then writes the files, starts or restarts only what the running processes need, and waits
+    until each unit reports ready.
+  - When something does not become ready, the previous files and services are put back and proven, and the task fails
+    with both facts.
+  - A restart is decided from the digest in the environment of the running process, never from what this run wrote, so
+    a run that was killed halfway is completed by the next one.
+  - It manages the services of the account it runs as. There must be a user manager for that account.
+notes:
+  - The task is carried out by an action plugin of the same name, which renders templates on the controller.
+  - Readiness belongs in the unit, by C(Type=notify) or C(ExecStartPost=); this module waits for C(active).
+  - The text C(@LLM_STACK_DIGEST@) in a unit stands for the digest of everything its process reads at start. Each
+    unit needs the line C(Environment=LLM_STACK_DIGEST=@LLM_STACK_DIGEST@).
+  - Files edited by others are replaced; drop-ins of others are moved to the state directory, never deleted.
+extends_documentation_fragment:
+  - lab.llm_stack.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  name:
+    description: Name of the transaction; it keys the records on the host. A role uses its own name.
+    type: str
+    required: true
+  state:
+    description: V(absent) stops, disables and removes every unit and file that the last run recorded.
+    type: str
+    choices: [present, absent]
+    default: present
+  files:
+    description: Files that belong to the services.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where the file goes. C(~) is the account's home, C(%i) stands for each colour of a blue/green unit.
+        type: path
+        required: true
+      content:
+        description: The file's content. The action plugin also takes O(files[].template) and O(files[].src) instead.
+        type: str
+      secret_content:
+        description: The same for content that must never be shown.
+        type: str
+      template:
+        description: A Jinja template on the controller, found like those of M(ansible.builtin.template).
+        type: str
+      src:
+        description: A file on the controller whose content is taken as it is.
+        type: str
+      vars:
+        description: Variables for O(files[].template) alone.
+        type: dict
+        default: {}
+      mode:
+        description: Permissions as an octal number in quotes.
+        type: str
+        default: "0644"
+      secret:
+        description: Whether the content is shown only as C((secret)) in diffs.
+        type: bool
+        default: false
+      generate:
+        description:
+          - Variables of an environment file whose values are made once on the host and kept from then on.
+          - Maps the variable's name to a prefix of its value.
+        type: dict
+        default: {}
+  units:
+    description: Units of the account's manager, in the order in which they start.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The unit's name with its suffix; C(name@.service) when O(units[].blue_green) is set.
+        type: str
+        required: true
+      content:
+        description: The unit's text. The action plugin also takes O(units[].template) instead.
+        type: str
+      template:
+        description: A Jinja template on the controller.
+        type: str
+      vars:
+        description: Variables for O(units[].template) alone.
+        type: dict
+        default: {}
+      enabled:
+        description: Whether it starts at boot.
+        type: bool
+        default: true
+      state:
+        description: Whether it runs.
+        type: str
+        choices: [started, stopped]
+        default: started
+      inputs:
+        description: Paths of files that the process reads at start; a change of one means a restart.
+        type: list
+        elements: path
+        default: []
+      environment_files:
+        description: Those O(units[].inputs) that the unit names in C(EnvironmentFile=).
+        type: list
+        elements: path
+        default: []
+      watch:
+        description: Prefixes of variables that nothing but O(units[].environment_files) may set in the process.
+        type: list
+        elements: str
+        default: []
+      listens:
+        description: Addresses as C(HOST:PORT) on which this unit and nobody else must listen.
+        type: list
+        elements: str
+        default: []
+      blue_green:
+        description:
+          - Whether the unit has two instances, a and b, behind one socket unit.
+          - A change starts the idle one, waits until it is ready, and only then lets the other drain and stop.
+        type: bool
+        default: false
+      ready_timeout:
+        description: Seconds from the start until the unit must report ready; the wait ends at once when it fails.
+        type: float
+        default: 300
+      settle:
+        description: Seconds for which a changed unit is watched after it reported ready.
+        type: float
+        default: 2
+  requires:
+    description:
+      - Things that another step installs. When one is missing, nothing is changed and RV(missing) says what.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: What it is; V(environment) of M(lab.llm_stack.python_env), V(release) of M(lab.llm_stack.release),
+          V(file) by fingerprint, V(program) that only has to be executable.
+        type: str
+        choices: [environment, release, file, program]
+        required: true
+      path:
+        description: Where it is.
+        type: path
+        required: true
+      digest:
+        description: Its digest or fingerprint; empty where any content will do.
+        type: str
+        default: ""
+      src:
+        description: For V(file), the controller's copy; the action plugin takes the fingerprint from it.
+        type: str
+  assume_installed:
+    description:
+      - Set for the call after the install step. In check mode it predicts as if O(requires) were met; otherwise a
+        missing one is an error.
+    type: bool
+    default: false
+  prune:
+    description: Whether units and files that an earlier run of this transaction made and that are no longer declared
+      are removed.
+    type: bool
+    default: true
+  state_directory:
+    description: Where the records of all transactions of this account are kept.
+    type: path
+    default: ~/.local/state/llm-stack
+  unit_directory:
+    description: Where the account's units are.
+    type: path
+    default: ~/.config/systemd/user
+  holder:
+    description: Who runs this, for the message that a second run gets. The action plugin fills it in.
+    type: str
+    default: unknown
+"""
+
+EXAMPLES = r"""
+- name: One server with one configuration file
+  lab.llm_stack.service:
+    name: example
+    files:
+      - path: ~/.config/llm-stack/example/server.env
+        content: |
+          PORT=8080
+        mode: "0600"
+    units:
+      - name: example.service
+        template: example.service.j2
+        inputs: [~/.config/llm-stack/example/server.env]
+        environment_files: [~/.config/llm-stack/example/server.env]
+        listens: ["127.0.0.1:8080"]
+        ready_timeout: 120
+
+- name: Remove it again
+  lab.llm_stack.service:
+    name: example
+    state: absent
+"""
+
+RETURN = r"""
+items:
+  description: Every difference between declaration and host, found before anything was changed.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - kind: stale-process
+      subject: llamacpp-tiny.service
+      expected: runs what is declared
+      actual: its declaration changed
+      remedy: deploy
+checked:
+  description: How many things were compared; so that no difference is not mistaken for blindness.
+  returned: always
+  type: int
+  sample: 14
+missing:
+  description: Required things that are not installed, each with its reasons. Nothing was changed when there are any.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+serving:
+  description: Per declared unit the concrete unit that serves, or would after apply.
+  returned: always
+  type: dict
+  sample: {"litellm@.service": "litellm@b.service"}
+ready:
+  description: Seconds that each started unit took to become ready.
+  returned: when something was started
+  type: dict
+  sample: {"litellm@b.service": 7.3}
+"""
+
+import os
+import pwd
+import signal
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import Comparison, compare, with_generated
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_spec import SpecError, wanted_from
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Found, Item, Wanted
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, State
+from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
+from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction, remove_all
+
+MANAGER_WAIT = 15.0
+"""Seconds for which a user manager that is not there yet is waited for."""
+
+FILE = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
+    "secret_content": {"type": "str", "no_log": True},
+    "template": {"type": "str"},
+    "src": {"type": "str"},
+    "vars": {"type": "dict", "default": {}},
+    "mode": {"type": "str", "default": "0644"},
+    "secret": {"type": "bool", "default": False},
+    "generate": {"type": "dict", "default": {}},
+}
+UNIT = {
+    "name": {"type": "str", "required": True},
+    "content": {"type": "str"},
+    "template": {"type": "str"},
+    "vars": {"type": "dict", "default": {}},
+    "enabled": {"type": "bool", "default": True},
+    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    "inputs": {"type": "list", "elements": "path", "default": []},
+    "environment_files": {"type": "list", "elements": "path", "default": []},
+    "watch": {"type": "list", "elements": "str", "default": []},
+    "listens": {"type": "list", "elements": "str", "default": []},
+    "blue_green": {"type": "bool", "default": False},
+    "ready_timeout": {"type": "float", "default": 300},
+    "settle": {"type": "float", "default": 2},
+}
+REQUIREMENT = {
+    "kind": {"type": "str", "choices": ["environment", "release", "file", "program"], "required": True},
+    "path": {"type": "path", "required": True},
+    "digest": {"type": "str", "default": ""},
+    "src": {"type": "str"},
+}
+ARGUMENT_SPEC = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+    "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
+    "requires": {"type": "list", "elements": "dict", "default": [], "options": REQUIREMENT},
+    "assume_installed": {"type": "bool", "default": False},
+    "prune": {"type": "bool", "default": True},
+    "state_directory": {"type": "path", "default": "~/.local/state/llm-stack"},
+    "unit_directory": {"type": "path", "default": "~/.config/systemd/user"},
+    "holder": {"type": "str", "default": "unknown"},
+}
+
+
+class Terminated(BaseException):
+    """Somebody ended this run; it is undone like any failure."""
+
+
+def _terminate(number: int, _frame: object) -> None:
+    raise Terminated(f"ended by signal {number}")
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    manager = Manager(os.getuid())
+    state = State(module.params["state_directory"], module.params["name"])
+    run = absent if module.params["state"] == "absent" else present
+    try:
+        if module.check_mode:
+            result = run(module, manager, state)
+        else:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, _terminate)
+            with state.lock(module.params["holder"]):
+                result = run(module, manager, state)
+    except LockError as error:
+        module.fail_json(msg=f"Another run is changing this account's services: {error}. Wait for it to end. Nothing was changed.")
+    except (ChangeError, SpecError, ManagerError, OSError, Terminated) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+def present(module: AnsibleModule, manager: Manager, state: State) -> dict:
+    """Compare, and outside check mode converge."""
+    wanted = wanted_from(module.params)
+    assumed = module.check_mode and module.params["assume_installed"]
+    missing = [] if assumed else missing_requirements(wanted.requires)
+    if missing:
+        return _without(module, missing)
+    if not module.check_mode:
+        _need_manager(module, manager)
+        state.make_salt()
+    account = pwd.getpwuid(os.getuid()).pw_name
+    found = read_found(wanted, manager, state, account, identities(wanted.requires))
+    wanted = with_generated(wanted, found)
+    comparison = compare(wanted, found, module.params["prune"])
+    result = _result(comparison, found)
+    if comparison.items and not module.check_mode:
+        _refuse_strangers(module, comparison.items)
+        facts = {"account": account, "holder": module.params["holder"]}
+        transaction = Transaction(wanted, found, comparison, manager, state, facts)
+        transaction.run()
+        result["ready"] = transaction.ready
+    return result
+
+
+def absent(module: AnsibleModule, manager: Manager, state: State) -> dict:
+    """Remove what the manifest lists."""
+    manifest = state.manifest()
+    items = [Item("orphan-unit", name, "absent", "present") for name in manifest.units]
+    items += [Item("orphan-file", path, "absent", "present") for path in manifest.files if os.path.lexists(path)]
+    if items and not module.check_mode:
+        remove_all(manifest.units, manifest.files, manager, state)
+    comparison = Comparison(tuple(items), (), (), (), ())
+    return _result(comparison, Found())
+
+
+def _result(comparison: Comparison, found: Found) -> dict:
+    return {
+        "changed": bool(comparison.items),
+        "items": [item.as_dict() for item in comparison.items],
+        "missing": [],
+        "checked": len(comparison.writes) + 3 * len(comparison.decisions) + len(found.ports) + len(found.requires) + 2,
+        "serving": {decision.spec.name: decision.serving for decision in comparison.decisions},
+        "diff": diffs(comparison, found),
+    }
+
+
+def _without(module: AnsibleModule, missing: list) -> dict:
+    """The answer when something is not installed: nothing was compared and nothing changed."""
+    if module.params["assume_installed"]:
+        reasons = "; ".join(f"{each['path']}: {', '.join(each['reasons'])}" for each in missing)
+        module.fail_json(msg=f"What the services need is not installed although the install step ran: {reasons}.")
+    return {"changed": False, "items": [], "missing": missing, "checked": 0, "serving": {}, "diff": []}
+
+
+def _need_manager(module: AnsibleModule, manager: Manager) -> None:
+    if not manager.wait(MANAGER_WAIT):
+        account = pwd.getpwuid(manager.uid).pw_name
+        module.fail_json(
+            msg=f"There is no systemd user manager for account {account} (no /run/user/{manager.uid}/systemd/private after "
+            f"{MANAGER_WAIT:.0f} s). On a host that runs systemd, an administrator starts it for good with: "
+            f"loginctl enable-linger {account}. Nothing was changed."
+        )
+
+
+def _refuse_strangers(module: AnsibleModule, items: tuple) -> None:
+    held = [item for item in items if item.kind == "foreign-port-owner"]
+    if held:
+        lines = [f"{item.subject} should be {item.expected}, but is {item.actual}; {item.remedy}." for item in held]
+        module.fail_json(msg="\n".join(["A port is taken. Nothing was changed.", *lines]), items=[i.as_dict() for i in items])
+
+
+if __name__ == "__main__":
+    main()
