@@ -15,6 +15,7 @@ library is missing; 2 for a variable that is unknown, missing or has a value tha
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import json
@@ -259,14 +260,24 @@ def load() -> ModuleType:
         fail(1, f"xllamacpp cannot be loaded: {error}", hint)
 
 
+def fetch(url: str, headers: dict[str, str]) -> str:
+    """Read a page of this server itself; a proxy of the environment has no part in that."""
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own address
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2) as answer:
+        return str(answer.read().decode("utf-8", "replace"))
+
+
 def busy(base: str, headers: dict[str, str]) -> bool:
-    """Ask whether a request is running; a server that does not tell is taken for idle."""
+    """Ask whether a request is running; a server that tells neither way is taken for idle."""
     try:
-        request = urllib.request.Request(f"{base}/slots", headers=headers)  # noqa: S310 - our own address
-        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
-            return any(slot.get("is_processing") for slot in json.load(answer))
-    except (OSError, ValueError):
-        return False
+        running = re.search(r"^llamacpp:requests_processing (\d+)", fetch(f"{base}/metrics", headers), re.MULTILINE)
+        return running is not None and int(running[1]) > 0
+    except urllib.error.HTTPError:  # metrics are off
+        with contextlib.suppress(OSError, ValueError):
+            return any(slot.get("is_processing") for slot in json.loads(fetch(f"{base}/slots", headers)))
+    except OSError:
+        pass
+    return False
 
 
 def drain(base: str, headers: dict[str, str], seconds: float) -> None:
