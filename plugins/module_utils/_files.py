@@ -18,6 +18,26 @@ TEMPORARY_PREFIX = ".llm-stack-"
 TEMPORARY_SUFFIX = ".tmp"
 
 
+def temporary_name() -> str:
+    """Return a name for something unfinished that nobody else uses, and that sweep_temporary knows."""
+    return f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file of this name is something unfinished of ours."""
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
+
+
+def partial_name(key: str) -> str:
+    """Return a name for something that grows over several runs; sweep_temporary leaves it alone."""
+    return f"{TEMPORARY_PREFIX}{key}.part"
+
+
+def is_partial(name: str) -> bool:
+    """Tell whether a file of this name is the beginning of a download of ours."""
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith(".part")
+
+
 def read(path: str) -> bytes | None:
     """Return the content of a file, or None where there is no such file."""
     try:
@@ -52,7 +72,7 @@ def switch_symlink(link: str, target: str) -> None:
     """Let link point to target, without a moment in which it points nowhere."""
     directory = os.path.dirname(os.path.abspath(link))
     make_dirs(directory)
-    temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+    temporary = os.path.join(directory, temporary_name())
     os.symlink(target, temporary)
     try:
         os.rename(temporary, link)
@@ -103,7 +123,7 @@ def sweep_temporary(directory: str) -> list[str]:
         names = sorted(os.listdir(directory))
     except FileNotFoundError:
         return []
-    swept = [name for name in names if name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)]
+    swept = [name for name in names if is_temporary(name)]
     for name in swept:
         path = os.path.join(directory, name)
         if os.path.isdir(path) and not os.path.islink(path):

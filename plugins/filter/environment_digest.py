@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The digest of a lock on the controller; the function itself is the one that runs on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import DEFAULT_PYTHON
+from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest as digest_of
+
+
+def environment_digest(requirements: object, python: str = DEFAULT_PYTHON) -> str:
+    """Return the digest that names the environment of a lock."""
+    if not isinstance(requirements, str):
+        raise AnsibleFilterError(
+            f"lab.llm_stack.environment_digest: {type(requirements).__name__} given, the text of a lock is needed.\n"
+            "    Read it with lookup('ansible.builtin.file', 'requirements.txt')."
+        )
+    try:
+        return digest_of(requirements, python)
+    except StackError as error:
+        raise AnsibleFilterError(f"lab.llm_stack.environment_digest: {error}") from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., str]]:
+        return {"environment_digest": environment_digest}

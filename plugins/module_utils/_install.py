@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Versions side by side: what the modules that install software have in common.
+
+Each version is an immutable directory, made under a temporary name, completed by a marker and renamed into place.
+A link ``current`` says which one counts; old ones stay for a while, so that going back is a switch, no installation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.lab.llm_stack.plugins.module_utils import _files
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Item
+
+
+class InstallError(Exception):
+    """Something could not be installed; str() is the full text for people."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A directory that holds versions of one thing: how they are named and which file says that one is complete."""
+
+    directory: str
+    kind: str
+    pattern: str
+    marker: str
+
+    def path(self, version: str) -> str:
+        return os.path.join(self.directory, version)
+
+    @property
+    def link(self) -> str:
+        return os.path.join(self.directory, "current")
+
+    def current(self) -> str:
+        """Return the version that the link names, or nothing."""
+        try:
+            return os.path.basename(os.readlink(self.link))
+        except OSError:
+            return ""
+
+    def versions(self) -> list[str]:
+        """Return what lies here under a name of ours: the one that was current last first, incomplete ones last."""
+        with contextlib.suppress(FileNotFoundError):
+            found = [name for name in os.listdir(self.directory) if re.fullmatch(self.pattern, name)]
+            return sorted(found, key=lambda name: (-self._last_current(name), name))
+        return []
+
+    def leftovers(self) -> list[str]:
+        """Return the temporary names that killed runs left here."""
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(name for name in os.listdir(self.directory) if _files.is_temporary(name))
+        return []
+
+    def surplus(self, wanted: str, keep: int, in_use: Iterable[str]) -> list[str]:
+        """Return the versions that nobody needs: neither wanted, nor in use, nor among the last few."""
+        used = {os.path.realpath(os.path.expanduser(path)) for path in in_use}
+        others = [name for name in self.versions() if name != wanted]
+        complete = [name for name in others if self._last_current(name)]
+        kept = set(complete[:keep])
+        return [name for name in others if name not in kept and os.path.realpath(self.path(name)) not in used]
+
+    def _last_current(self, version: str) -> int:
+        """Return when this version was made current last; 0 where it was never completed."""
+        try:
+            return os.stat(os.path.join(self.path(version), self.marker)).st_mtime_ns
+        except OSError:
+            return 0
+
+
+def items(shelf: Shelf, version: str, reasons: Sequence[str], surplus: Sequence[str]) -> Iterator[Item]:
+    """Yield what has to be done so that this version, and this one, is current."""
+    path = shelf.path(version)
+    for reason in reasons:
+        yield Item(shelf.kind, path, f"the declared {shelf.kind}", reason)
+    if shelf.current() != version:
+        yield Item("current-link", shelf.link, version, shelf.current() or "absent")
+    yield from removals(shelf, surplus)
+
+
+def removals(shelf: Shelf, surplus: Sequence[str]) -> Iterator[Item]:
+    """Yield what lies here and goes: versions that nobody needs, and what killed runs left."""
+    for name in surplus:
+        yield Item(f"surplus-{shelf.kind}", shelf.path(name), "absent", "present")
+    for name in shelf.leftovers():
+        yield Item("leftover", shelf.path(name), "absent", "left by a run that was killed")
+
+
+@contextlib.contextmanager
+def locked(directory: str, timeout: float) -> Iterator[None]:
+    """Hold the lock of a directory; wait for another run up to timeout seconds."""
+    _files.make_dirs(directory)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _acquire(descriptor, directory, timeout)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, directory: str, timeout: float) -> None:
+    limit = time.monotonic() + timeout
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > limit:
+            raise InstallError(
+                f"{directory}: another run has been installing here for more than {timeout:g} s.\n"
+                "    Wait for it to end, or end it, and run again. Nothing was changed."
+            )
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def workplace(shelf: Shelf) -> Iterator[str]:
+    """Yield the name of a directory to build in; whatever is there at the end goes, also when building fails."""
+    path = os.path.join(shelf.directory, _files.temporary_name())
+    try:
+        yield path
+    finally:
+        _files.remove_tree(path)
+
+
+def publish(shelf: Shelf, built: str, version: str) -> None:
+    """Rename what was built into place; a damaged version of the same name gives way in the same moment."""
+    final = shelf.path(version)
+    aside = os.path.join(shelf.directory, _files.temporary_name())
+    replaces = os.path.lexists(final)
+    if replaces:
+        os.rename(final, aside)
+    os.rename(built, final)
+    _files.fsync_dir(shelf.directory)
+    if replaces:
+        _files.remove_tree(aside)
+
+
+def make_current(shelf: Shelf, version: str) -> None:
+    """Point the link at a version and note the time: the last ones to be current are the ones that are kept."""
+    if shelf.current() == version:
+        return
+    os.utime(os.path.join(shelf.path(version), shelf.marker))
+    _files.switch_symlink(shelf.link, version)
+
+
+def remove_versions(shelf: Shelf, versions: Iterable[str]) -> None:
+    """Remove versions: the marker first, so that one cut short is never taken for complete."""
+    for version in versions:
+        _files.remove(os.path.join(shelf.path(version), shelf.marker))
+        _files.remove_tree(shelf.path(version))
+
+
+def clear(shelf: Shelf, versions: Iterable[str], timeout: float) -> None:
+    """Remove versions, and the link and the directory too when nothing is left for them."""
+    if not os.path.isdir(shelf.directory):
+        return
+    with locked(shelf.directory, timeout):
+        _files.sweep_temporary(shelf.directory)
+        remove_versions(shelf, versions)
+        for name in os.listdir(shelf.directory):
+            if _files.is_partial(name):
+                _files.remove(shelf.path(name))
+        if not os.path.exists(shelf.link):
+            _files.remove(shelf.link)
+    with contextlib.suppress(OSError):
+        os.rmdir(shelf.directory)
