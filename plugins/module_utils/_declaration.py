@@ -93,6 +93,9 @@ VARIABLES: Mapping[str, Field] = {
     "gateway": GATEWAY,
 }
 
+# What is declared for each host, with no place of its own in the declaration; and what the plan itself is kept in.
+HOST_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}plan")
+
 DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
     {"match": r"^[^/]+:[^/]+$", "engine": "ollama"},
     {"match": r"\.gguf$", "engine": "llamacpp"},
@@ -172,7 +175,7 @@ class Declaration:
 
 def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
     """Give what has the right shape, and the problems of the rest."""
-    problems = [*_unknown(written), *_shapes(written), *_alike(written.get("models"))]
+    problems = [*_unknown(written), *_conflicting(written), *_shapes(written), *_alike(written.get("models"))]
     hidden = list(_secrets(written))
     refused = unless_secret(problems, hidden)
     return _declaration(written, {problem.path for problem in refused}), refused
@@ -180,9 +183,15 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
 
 def _unknown(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key in written:
-        if key not in VARIABLES and key != "hosts":
-            known = [f"{PREFIX}{name}" for name in VARIABLES]
+        if key not in VARIABLES and key not in ("hosts", "conflicts"):
+            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *HOST_VARIABLES[:2]]
             yield Problem(f"{PREFIX}{key}", NOTHING, "is not a known variable.", nearest(f"{PREFIX}{key}", known))
+
+
+def _conflicting(written: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, (first, other) in _mapping(written.get("conflicts")).items():
+        wrong = f"differs between {first} and {other}, but there is one stack."
+        yield Problem(f"{PREFIX}{key}", NOTHING, wrong, "Declare it once for all hosts, in group_vars/all.")
 
 
 def _shapes(written: Mapping[str, Any]) -> Iterator[Problem]:
