@@ -25,7 +25,7 @@ def llamacpp_service(instances: Sequence[Mapping[str, Any]], role: Mapping[str, 
     return {
         "files": [
             *({"path": f"{config}/{name}", "src": name} for name in scripts),
-            {"path": f"{config}/secrets.env", "content": _secrets(role["api_key"]), "mode": "0600", "secret": True},
+            *_secrets(config, instances, role["api_key"]),
             *(_settings_file(config, instance) for instance in instances),
         ],
         "units": [_unit(config, scripts, argv, home, role["ready_timeout"], instance) for instance in instances],
@@ -60,8 +60,11 @@ def _program(role: Mapping[str, Any], config: str) -> tuple[list[str], dict[str,
     return [role["program"]], {"kind": "program", "path": role["program"]}
 
 
-def _secrets(api_key: str) -> str:
-    return f"LLAMA_API_KEY={api_key}\n" if api_key else "# No key: the instances of this host answer without one.\n"
+def _secrets(config: str, instances: Sequence[Mapping[str, Any]], api_key: str) -> list[dict[str, Any]]:
+    """The file of the key that instances ask for, where there is an instance that does."""
+    if not any(instance.get("needs_key") for instance in instances):
+        return []
+    return [{"path": f"{config}/secrets.env", "content": f"LLAMA_API_KEY={api_key}\n", "mode": "0600", "secret": True}]
 
 
 def _settings_file(config: str, instance: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def _unit(
     config: str, scripts: Sequence[str], argv: Sequence[str], home: str, ready_timeout: int, instance: Mapping[str, Any]
 ) -> dict[str, Any]:
     name, port, bind = instance["name"], instance["port"], instance["bind"]
-    environment_files = [f"{config}/{name}.env", f"{config}/secrets.env"]
+    environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
     url = f"http://{'127.0.0.1' if bind in ('0.0.0.0', '::') else bind}:{port}"
     ready = ["/usr/bin/python3", f"{config}/ready.py", url, name, str(ready_timeout)]
     return {

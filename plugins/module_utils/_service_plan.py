@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -211,10 +212,16 @@ def _strange_variables(wanted: Wanted, spec: UnitSpec, unit: UnitFound) -> Itera
     for file in wanted.files:
         if file.path in spec.environment_files:
             declared.update(read_environment(file.content))
-    for name in sorted({*declared, *unit.process}):
-        watched = name.startswith(spec.watch) and f"Environment={name}=" not in spec.body
-        if watched and declared.get(name) != unit.process.get(name):
+    own = _assigned(spec.body)
+    for name in sorted({*declared, *unit.process} - own):
+        if name.startswith(spec.watch) and declared.get(name) != unit.process.get(name):
             yield f"its environment has another {name}"
+
+
+def _assigned(body: str) -> set[str]:
+    """The variables that a unit's own text sets; its digest covers their values."""
+    lines = (line[len("Environment="):] for line in body.splitlines() if line.startswith("Environment="))
+    return {word.partition("=")[0] for line in lines for word in shlex.split(line)}
 
 
 def unit_text(spec: UnitSpec, digest: str) -> bytes:

@@ -63,8 +63,14 @@ options:
       - An address that needs a password takes it from C(~/.netrc) of the account on the host.
     type: str
   src:
-    description: The archive or file on the host itself, for hosts without a network.
+    description: The archive or file on the controller, or on the host itself with O(remote_src=true).
     type: path
+  remote_src:
+    description:
+      - Whether O(src) is on the host. Otherwise the action plugin of this module brings it there, when the host lacks it,
+        and O(sha256) may be omitted, since the file itself is at hand.
+    type: bool
+    default: false
   root:
     description: Directory that holds the releases.
     type: path
@@ -107,6 +113,7 @@ EXAMPLES = r"""
     name: llamacpp
     version: b11669
     src: /srv/files/llama-b11669-bin-ubuntu-x64.tar.gz
+    remote_src: true
     sha256: "{{ llamacpp_archive_sha256 }}"
     strip_top: true
 
@@ -164,6 +171,7 @@ ARGUMENT_SPEC = {
     "sha256": {"type": "str"},
     "url": {"type": "str"},
     "src": {"type": "path"},
+    "remote_src": {"type": "bool", "default": False},
     "root": {"type": "path", "default": "~/.local/share/llm-stack/releases"},
     "path": {"type": "path"},
     "strip_top": {"type": "bool", "default": False},
@@ -196,6 +204,14 @@ def opener(timeout: float) -> Open:
     return open_at
 
 
+def wanted_from(params: dict[str, object]) -> Wanted:
+    """Read the options; a file that is still on the controller cannot be read here and only check mode asks about it."""
+    given = {name: value for name, value in params.items() if value is not None and name not in ("state", "remote_src")}
+    if "src" in given and not params["remote_src"]:
+        given.pop("src")
+    return Wanted(**given)
+
+
 def result_of(wanted: Wanted, comparison: Comparison, state: str) -> dict[str, object]:
     """Word the comparison for the task's result."""
     result: dict[str, object] = {
@@ -221,7 +237,7 @@ def main() -> None:
         ],
         mutually_exclusive=[("url", "src")],
     )
-    wanted = Wanted(**{name: value for name, value in module.params.items() if value is not None and name != "state"})
+    wanted = wanted_from(module.params)
     try:
         comparison = _release_build.compare(wanted, module.params["state"])
         diff = {"diff": _release_build.diff(comparison)} if module._diff else {}
