@@ -1,0 +1,272 @@
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check promises, what it needs before it can run, and what came of it; as values, without looking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+PASS, WARN, FAIL, SKIPPED = "pass", "warn", "fail", "skipped"
+Check = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: a state, the evidence for it, and for anything but a pass the cause and the remedy."""
+
+    state: str
+    evidence: str
+    cause: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the checklist."""
+
+    id: str
+    host: str
+    check: str
+    title: str
+    state: str
+    evidence: str
+    cause: str
+    remedy: str
+    seconds: float
+    model: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the form that a module returns."""
+        return asdict(self)
+
+
+def result(check: Check, verdict: Verdict, seconds: float = 0.0) -> Result:
+    """Join a check and its verdict."""
+    return Result(
+        id=str(check["id"]),
+        host=str(check["host"]),
+        check=str(check["check"]),
+        title=title(check),
+        seconds=round(seconds, 3),
+        model=str(check.get("model", "")),
+        **asdict(verdict),
+    )
+
+
+def title(check: Check) -> str:
+    """Say what the check promises, in words."""
+    kind = check["check"]
+    if kind == "unit_active":
+        units = check["units"]
+        return f"{units[0]} is active" if len(units) == 1 else f"exactly one of {join(units)} is active"
+    if kind == "port_owner":
+        return f"{check['bind']}:{check['port']} belongs to {check['units'][0]}"
+    if kind == "tool_call":
+        words = [f"{check['model']} calls a tool"]
+        words += ["streamed"] if check.get("stream") else []
+        return ", ".join([*words, "asked directly"] if check.get("direct") else words)
+    fixed = {
+        "gateway_alive": "the gateway answers",
+        "gateway_models": "the gateway lists exactly the declared names",
+        "gateway_key": "the gateway refuses a wrong key",
+        "route": "{model} is answered by its own instance",
+    }
+    return fixed.get(kind, "{check}").format_map(check)
+
+
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "unit_active": ("units",),
+    "port_owner": ("bind", "port", "units"),
+    "gateway_alive": ("url",),
+    "gateway_key": ("url",),
+    "gateway_models": ("url", "models"),
+    "route": ("url", "model", "api_bases"),
+    "tool_call": ("url", "model"),
+}
+
+
+def faults(checks: Sequence[Check]) -> list[str]:
+    """Say what is wrong with the checks themselves; nothing when they can run."""
+    found = []
+    for number, check in enumerate(checks):
+        kind = check.get("check")
+        known = kind in _PARAMETERS
+        wanted = ("id", "host", "check", *_PARAMETERS.get(str(kind), ()))
+        missing = [name for name in wanted if check.get(name) in (None, "", [])]
+        if missing:
+            found.append(f"checks[{number}]: {join(missing)} {'is' if len(missing) == 1 else 'are'} missing.")
+        elif not known:
+            found.append(
+                f"checks[{number}].check: '{kind}' is no kind of check. Known: {', '.join(sorted(_PARAMETERS))}."
+            )
+    names = [check.get("id") for check in checks]
+    found += [
+        f"checks: the id '{name}' is given twice." for name in sorted({str(n) for n in names if names.count(n) > 1})
+    ]
+    return found
+
+
+def join(words: Iterable[str]) -> str:
+    """Join words for people: 'a', 'a and b', 'a, b and c'."""
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last
+
+
+def needs(check: Check, others: Sequence[Check]) -> list[Check]:
+    """Return the checks that must have passed before this one can tell anything.
+
+    A port that a stranger holds is not spoken to: the gateway's key would go to the stranger.
+    """
+    kind = check["check"]
+    if kind == "port_owner":
+        return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
+    if kind == "gateway_alive" or check.get("direct"):
+        return _owners(check["url"], others)
+    if kind in ("gateway_models", "gateway_key"):
+        return _alive(check, others)
+    if kind == "route":
+        bases = check.get("api_bases", [])
+        return _alive(check, others) + (_owners(bases[0], others) if len(bases) == 1 else [])
+    if kind == "tool_call":
+        same = [each for each in of_kind(others, "route") if each["model"] == check["model"]]
+        return [each for each in same if each["url"] == check["url"]] or _alive(check, others)
+    return []
+
+
+def of_kind(checks: Iterable[Check], kind: str) -> list[Check]:
+    """Pick the checks of one kind."""
+    return [check for check in checks if check["check"] == kind]
+
+
+def _alive(check: Check, others: Sequence[Check]) -> list[Check]:
+    return [each for each in of_kind(others, "gateway_alive") if each["url"] == check["url"]]
+
+
+def _owners(url: str, others: Sequence[Check]) -> list[Check]:
+    address = urlsplit(url)
+    owners = of_kind(others, "port_owner")
+    return [each for each in owners if (each["bind"], each["port"]) == (address.hostname, address.port)]
+
+
+def unmet(check: Check, others: Sequence[Check], states: Mapping[str, str]) -> Verdict | None:
+    """Return why a check cannot run, or nothing when all it needs has passed."""
+    failed = [each for each in needs(check, others) if states[each["id"]] in (FAIL, SKIPPED)]
+    if not failed:
+        return None
+    return Verdict(SKIPPED, f"needs this first: {title(failed[0])}")
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Replace every secret in a text: what a server answers may quote what it was sent."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "(secret)")
+    # LiteLLM quotes a refused key by its end: sk-...Ab1C.
+    return re.sub(r"\bsk-[\w.*-]+", "(secret)", text)
+
+
+# Units and ports
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the user manager says of a unit, and for how many seconds its process has been running."""
+
+    name: str
+    found: bool
+    active: str
+    sub: str
+    enabled: str
+    restarts: int
+    uptime: float
+
+
+RECENT_SECONDS = 300
+
+
+def judge_units(units: Sequence[Unit]) -> Verdict:
+    """One unit is active and comes back after a reboot; of several, exactly one."""
+    active = [unit for unit in units if unit.active == "active"]
+    if not active:
+        return _inactive(units)
+    if len(active) > 1:
+        return Verdict(
+            FAIL,
+            f"{join(unit.name for unit in active)} are active",
+            "a change of the gateway was cut off",
+            "run deploy",
+        )
+    unit = active[0]
+    if unit.enabled not in ("enabled", "enabled-runtime"):
+        return Verdict(
+            FAIL, f"{unit.name} is active, but {unit.enabled}", "it would not start after a reboot", "run deploy"
+        )
+    also = [other.name for other in units if other is not unit and other.enabled == "enabled"]
+    if also:
+        cause = f"after a reboot {join(also)} would start as well"
+        return Verdict(FAIL, f"{unit.name} is active, {join(also)} enabled", cause, "run deploy")
+    return _running(unit)
+
+
+def _running(unit: Unit) -> Verdict:
+    since = f"{unit.name} for {duration(unit.uptime)}" if unit.uptime else f"{unit.name} {unit.sub}"
+    if not unit.restarts:
+        return Verdict(PASS, since)
+    restarted = f"{since}, restarted {unit.restarts} {'time' if unit.restarts == 1 else 'times'} by systemd"
+    if unit.uptime > RECENT_SECONDS:
+        return Verdict(PASS, restarted)
+    return Verdict(WARN, restarted, "its process ended a short while ago", _journal(unit.name))
+
+
+def _inactive(units: Sequence[Unit]) -> Verdict:
+    missing = [unit.name for unit in units if not unit.found]
+    if len(missing) == len(units):
+        return Verdict(FAIL, f"{join(missing)}: no such unit", "it was never deployed, or removed", "run deploy")
+    found = [unit for unit in units if unit.found]
+    evidence = ", ".join(f"{unit.name} is {unit.active} ({unit.sub})" for unit in found)
+    cause = "its process keeps ending" if any(unit.sub == "auto-restart" for unit in found) else ""
+    return Verdict(FAIL, evidence, cause, f"run deploy; {_journal(found[0].name)} says more")
+
+
+def _journal(unit: str) -> str:
+    return f"journalctl --user -u {unit}"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that holds a listening socket: the unit of the user manager it runs in, and words that name it."""
+
+    unit: str
+    words: str
+
+
+MANAGER_SCOPE = "init.scope"
+
+
+def judge_port(check: Check, holders: Sequence[Holder]) -> Verdict:
+    """The port is held by its unit; a socket unit's port by the user manager itself."""
+    port, units = f"{check['bind']}:{check['port']}", check["units"]
+    if not holders:
+        return Verdict(FAIL, f"nothing listens on {port}", f"{units[0]} did not bind it", _journal(units[0]))
+    sockets = [unit for unit in units if unit.endswith(".socket")]
+    for holder in holders:
+        if holder.unit in units:
+            return Verdict(PASS, f"held by {holder.unit}")
+    if sockets and any(holder.unit == MANAGER_SCOPE for holder in holders):
+        return Verdict(PASS, f"held by the user manager for {sockets[0]}")
+    return Verdict(
+        FAIL, f"held by {holders[0].words}", f"something else than {units[0]} took the port", "stop it, then run deploy"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Say a duration the way people do, with the two largest units."""
+    days, rest = divmod(int(seconds), 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [f"{value} {unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")) if value]
+    return " ".join(parts[:2]) or "0 s"

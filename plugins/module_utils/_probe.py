@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run checks on this host, as many at a time as allowed and each after what it needs. Looks, never changes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ansible_collections.lab.llm_stack.plugins.module_utils import _answers, _proc
+from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Answer, Question
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
+    FAIL,
+    Check,
+    Holder,
+    Result,
+    Unit,
+    Verdict,
+    judge_port,
+    judge_units,
+    needs,
+    of_kind,
+    redact,
+    result,
+    unmet,
+)
+from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
+
+LONGEST_ANSWER = 1 << 20
+# A proxy of the environment has no part in reaching the stack's own ports.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How to look: the keys of the gateway and the engine, the patience for one answer, and how many at a time."""
+
+    keys: Mapping[str, str]
+    timeout: float
+    concurrency: int
+
+    def run(self, checks: Sequence[Check]) -> list[Result]:
+        """Run all checks and return the results in the order of the checks."""
+        host = observe(checks)
+        done: dict[str, Result] = {}
+        while pending := [check for check in checks if check["id"] not in done]:
+            states = {name: each.state for name, each in done.items()}
+            step = partial(self._one, checks=checks, states=states, host=host)
+            with ThreadPoolExecutor(self.concurrency) as pool:
+                for each in pool.map(step, [check for check in pending if _decided(check, checks, states)]):
+                    done[each.id] = each
+        return [self._clean(done[check["id"]]) for check in checks]
+
+    def _one(self, check: Check, checks: Sequence[Check], states: Mapping[str, str], host: Observed) -> Result:
+        start = time.monotonic()
+        try:
+            verdict = unmet(check, checks, states) or self._look(check, host)
+        except Exception as error:  # noqa: BLE001 - a check that crashes is a failed check, not the end of the others
+            cause = "the check itself went wrong, which is a fault of this collection"
+            verdict = Verdict(FAIL, f"{type(error).__name__}: {error}", cause, "report it with this line")
+        return result(check, verdict, time.monotonic() - start)
+
+    def _look(self, check: Check, host: Observed) -> Verdict:
+        if check["check"] == "unit_active":
+            return host.fault or judge_units([host.units[name] for name in check["units"]])
+        if check["check"] == "port_owner":
+            return judge_port(check, host.holders(check["bind"], check["port"]))
+        return _answers.judge_answer(check, ask(_answers.question(check), self.keys, self.timeout))
+
+    def _clean(self, found: Result) -> Result:
+        hidden = [*self.keys.values()]
+        return replace(found, evidence=redact(found.evidence, hidden), cause=redact(found.cause, hidden))
+
+
+def _decided(check: Check, checks: Sequence[Check], states: Mapping[str, str]) -> bool:
+    return all(each["id"] in states for each in needs(check, checks))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was seen of units and ports, in one look before the first check."""
+
+    units: Mapping[str, Unit]
+    listeners: Sequence[_proc.Listener]
+    held: Mapping[str, Sequence[int]]
+    fault: Verdict | None = None
+
+    def holders(self, bind: str, port: int) -> list[Holder]:
+        """Return who holds a port, on an address that takes what is meant for this one."""
+        sockets = [each for each in self.listeners if each.port == port and _proc.covers(each.address, bind)]
+        return [holder for each in sockets for holder in self._of(each)]
+
+    def _of(self, each: _proc.Listener) -> Iterator[Holder]:
+        pids = self.held.get(each.inode) or [0]
+        for pid in pids:
+            yield Holder(_proc.unit_of(pid) if pid else "", _proc.describe(pid, each.uid))
+
+
+def observe(checks: Sequence[Check]) -> Observed:
+    """Look at all units in one call of the manager, and at all ports in one walk over the processes."""
+    names = sorted({unit for check in of_kind(checks, "unit_active") for unit in check["units"]})
+    listeners = _proc.listeners(check["port"] for check in of_kind(checks, "port_owner"))
+    held = _held({each.inode for each in listeners})
+    try:
+        shown = Manager(os.getuid()).show(names)
+    except ManagerError as error:
+        remedy = "run as the account of the stack, with linger enabled"
+        return Observed({}, listeners, held, Verdict(FAIL, str(error), "the user manager does not answer", remedy))
+    return Observed({name: _unit(name, found) for name, found in zip(names, shown)}, listeners, held)
+
+
+def _unit(name: str, found: Mapping[str, str]) -> Unit:
+    pid = int(found.get("MainPID") or 0)
+    return Unit(
+        name=name,
+        found=found.get("LoadState") != "not-found",
+        active=found.get("ActiveState", ""),
+        sub=found.get("SubState", ""),
+        enabled=found.get("UnitFileState") or "not enabled",
+        restarts=int(found.get("NRestarts") or 0),
+        uptime=time.time() - _proc.started_at(pid) if pid else 0.0,
+    )
+
+
+def _held(inodes: set[str]) -> dict[str, list[int]]:
+    """Map each of these sockets to the processes that hold it."""
+    held: dict[str, list[int]] = {inode: [] for inode in inodes}
+    for name in os.listdir(_proc.PROC) if inodes else ():
+        if name.isdigit():
+            for inode in _proc.socket_inodes(int(name)) & inodes:
+                held[inode].append(int(name))
+    return held
+
+
+def ask(question: Question, keys: Mapping[str, str], timeout: float) -> Answer:
+    """Send one request and return whatever came back; it never raises for what a server does."""
+    start = time.monotonic()
+    try:
+        with _OPENER.open(_request(question, keys), timeout=timeout) as reply:
+            return _answer(reply, start, timeout)
+    except urllib.error.HTTPError as error:
+        with error:
+            return _answer(error, start, timeout)
+    except socket.timeout:
+        return Answer(error=f"no answer within {timeout:g} s")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        late = isinstance(reason, socket.timeout)
+        return Answer(error=f"no answer within {timeout:g} s" if late else f"no answer: {reason}")
+
+
+def _request(question: Question, keys: Mapping[str, str]) -> urllib.request.Request:
+    key = {**keys, "wrong": _answers.WRONG_KEY}.get(question.key, "")
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    body = None if question.body is None else json.dumps(question.body).encode()
+    if not question.url.startswith(("http://", "https://")):
+        raise ValueError(f"{question.url} is not an http address")
+    return urllib.request.Request(question.url, body, headers)  # noqa: S310 - checked above
+
+
+def _answer(reply: http.client.HTTPResponse | urllib.error.HTTPError, start: float, timeout: float) -> Answer:
+    """Read an answer to its end, within the patience and the size allowed."""
+    parts: list[bytes] = []
+    size, late = 0, False
+    while size < LONGEST_ANSWER and not late:
+        part = reply.read1(65536)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        late = time.monotonic() - start > timeout
+    if late:
+        return Answer(error=f"the answer was not complete within {timeout:g} s")
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    text = b"".join(parts).decode("utf-8", "replace")
+    return Answer(int(reply.status or 0), headers, text, seconds=time.monotonic() - start)
