@@ -44,7 +44,7 @@ unit: .venv/.develop  ## the pure core and the collection's own rules, in second
 	python -m pytest
 
 molecule: .venv/.develop  ## the roles and playbooks on real systemd hosts in containers
-	molecule test --scenario-name default
+	molecule test --all
 
 sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball, installed and deployed
 	tools/sanity

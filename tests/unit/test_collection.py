@@ -115,6 +115,15 @@ def test_make_alone_lists_every_command() -> None:
     assert phony - {"help"} == make_targets()
 
 
+def test_every_file_that_a_command_calls_exists() -> None:
+    called = re.findall(
+        r"\b(?:tools|tests|playbooks)/[\w./-]*\w", text_of(ROOT / "Makefile") + text_of(ROOT / ".ci/run")
+    )
+    made_by_tests = {"tests/output"}
+    assert {path for path in called if not (ROOT / path).exists()} - made_by_tests == set()
+    assert called
+
+
 def test_every_make_command_in_the_documents_exists() -> None:
     documents = [path for path in FILES if path.suffix == ".md" and path.name != "CHANGELOG.md"]
     mentioned = {
