@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""A deployed stack serves, mends itself and comes back: as the connecting account and as an account of its own."""
+"""A deployed stack serves, mends itself and comes back, whoever owns it; each scenario has another kind of owner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from shared.stack import Stack, eventually
+from observed import Stack, eventually
 
 GREETING: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
 QUESTION: dict[str, object] = {

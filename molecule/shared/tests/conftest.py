@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""Fixtures for the tests of all scenarios; pytest finds ``shared`` because this file lies beside it."""
+"""Fixtures for the tests of a deployed stack, which each scenario runs on its own hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 
 import pytest
-from shared.stack import Stack, deploy
+from observed import Stack, deploy
 from testinfra.host import Host
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
+CONVERGE = str(PROJECT / "molecule/shared/converge.yml")
 GATEWAY = "http://127.0.0.1:4000"
 SLOTS = ("litellm@a.service", "litellm@b.service")
 TO_THE_ALIAS = {"model": "chat", "max_tokens": 60}
@@ -123,11 +124,10 @@ def engine(command: list[str]) -> None:
 
 
 def deploy(*options: str) -> dict[str, dict[str, int]]:
-    """Run the scenario's converge playbook once more and return the recap's counters of each host."""
-    command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], *options, "converge.yml"]
-    scenario = os.environ["MOLECULE_SCENARIO_DIRECTORY"]
+    """Run the converge playbook once more and return the recap's counters of each host."""
+    command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], *options, CONVERGE]
     plain = {name: value for name, value in os.environ.items() if name != "ANSIBLE_FORCE_COLOR"}
-    result = subprocess.run(command, check=False, cwd=scenario, env=plain, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, check=False, env=plain, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     return {
         found["host"]: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", found["counts"])}
