@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         args = dict(self._task.args)
+        args.update(args.pop("declaration", None) or {})
         args["files"] = [self._file(entry, task_vars) for entry in self._entries(args, "files")]
         args["units"] = [self._unit(entry, task_vars) for entry in self._entries(args, "units")]
         args["requires"] = [self._requirement(entry) for entry in self._entries(args, "requires")]
@@ -43,7 +44,9 @@ class ActionModule(ActionBase):
     def _entries(self, args: Mapping[str, Any], option: str) -> list[dict[str, Any]]:
         entries = args.get(option) or []
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-            raise AnsibleActionFail(f"{MODULE}: {option} must be a list of dictionaries, but is {type(entries).__name__}.")
+            raise AnsibleActionFail(
+                f"{MODULE}: {option} must be a list of dictionaries, but is {type(entries).__name__}."
+            )
         return [dict(entry) for entry in entries]
 
     def _file(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""The role llamacpp's decisions, as a filter; the code is in module_utils, where it is tested without Ansible."""
+"""The decisions of the role llamacpp, as a filter; the code is in module_utils, where it is tested without Ansible."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import llamacpp_service
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+
+
+def decide(wanted: Any, **settings: Any) -> dict[str, Any]:
+    """Decide, or refuse with every reason."""
+    try:
+        return llamacpp_service(wanted, **settings)
+    except StackError as error:
+        raise AnsibleFilterError(f"lab.llm_stack.llamacpp_service: {error}") from error
 
 
 class FilterModule:
-    """The filter lab.llm_stack.llamacpp_service."""
+    """The filter of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"llamacpp_service": llamacpp_service}
+        return {"llamacpp_service": decide}

@@ -5,35 +5,61 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
+    config_dir,
+    data_dir,
+    environment,
+    specifier,
+)
 
 START_MARGIN = 30
 """Seconds that systemd grants beyond the readiness check, so that the check's own words reach the journal."""
 
 
-def llamacpp_service(instances: Sequence[Mapping[str, Any]], role: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return the arguments of the transaction.
+def llamacpp_service(
+    instances: Sequence[Mapping[str, Any]],
+    *,
+    method: str,
+    home: str,
+    ready_timeout: int,
+    lock: str = "",
+    python: str = "",
+    release: Mapping[str, str] | None = None,
+    program: str = "",
+    api_key: str = "",
+    source_directory: str = "",
+) -> dict[str, Any]:
+    """Return the declaration of the transaction, the models to fetch, and what the method installs.
 
-    ``role`` holds the role's own settings: home, method, environment {path, digest}, release, program, api_key,
-    ready_timeout in seconds and source_directory.
+    ``ready_timeout`` is in seconds. Raises StackError when the method lacks what it needs.
     """
-    home = role["home"]
-    config = f"{home}/.config/llm-stack/llamacpp"
-    argv, requirement = _program(role, config)
-    scripts = ["ready.py", *(["llama_server.py"] if role["method"] == "pip" else [])]
+    config = config_dir(home, "llamacpp")
+    software = _software(method, home, config, lock, python, release or {}, program)
+    scripts = ["ready.py", *(["llama_server.py"] if method == "pip" else [])]
     return {
-        "files": [
-            *({"path": f"{config}/{name}", "src": name} for name in scripts),
-            *_secrets(config, instances, role["api_key"]),
-            *(_settings_file(config, instance) for instance in instances),
-        ],
-        "units": [_unit(config, scripts, argv, home, role["ready_timeout"], instance) for instance in instances],
-        "requires": [requirement, *(_model(home, role["source_directory"], instance) for instance in instances)],
+        "declaration": {
+            "files": [
+                *({"path": f"{config}/{name}", "src": name} for name in scripts),
+                *_secrets(config, instances, api_key),
+                *(_settings_file(config, instance) for instance in instances),
+            ],
+            "units": [_unit(config, scripts, software["argv"], home, ready_timeout, each) for each in instances],
+            "requires": [software["requires"], *(_model(home, source_directory, instance) for instance in instances)],
+        },
         "models": [
-            {**instance["source"], "name": instance["name"], "target": model_path(home, instance),
-             "from": _controller_path(role["source_directory"], instance)}
-            for instance in instances if instance["source"]["origin"] != "host"
+            {
+                **instance["source"],
+                "name": instance["name"],
+                "target": model_path(home, instance),
+                "from": _controller_path(source_directory, instance),
+            }
+            for instance in instances
+            if instance["source"]["origin"] != "host"
         ],
     }
 
@@ -41,23 +67,41 @@ def llamacpp_service(instances: Sequence[Mapping[str, Any]], role: Mapping[str, 
 def model_path(home: str, instance: Mapping[str, Any]) -> str:
     """Where an instance's model file is on the host."""
     source = instance["source"]
-    return str(source["path"]) if source["origin"] == "host" else f"{home}/.local/share/llm-stack/models/{instance['name']}.gguf"
+    return str(source["path"]) if source["origin"] == "host" else f"{data_dir(home, 'models')}/{instance['name']}.gguf"
 
 
-def specifier(path: str, home: str) -> str:
-    """The same path as systemd writes it: %h stands for the account's home."""
-    return path.replace("%", "%%").replace(home, "%h", 1) if path.startswith(f"{home}/") else path.replace("%", "%%")
+def _software(
+    method: str, home: str, config: str, lock: str, python: str, release: Mapping[str, str], program: str
+) -> dict[str, Any]:
+    """The server's command without its settings, and what must be installed for it."""
+    if method == "pip":
+        built = environment(home, "llamacpp", lock, python)
+        argv = [f"{built['path']}/bin/python", f"{config}/llama_server.py"]
+        return {"argv": argv, "requires": {"kind": "environment", **built}}
+    if method == "release":
+        problems = list(_release_problems(release))
+        if problems:
+            raise StackError(problems)
+        path = f"{data_dir(home, 'releases')}/llamacpp/{release['version']}-{release['sha256'][:8]}"
+        argv = [f"{path}/{release.get('program', 'llama-server')}"]
+        return {"argv": argv, "requires": {"kind": "release", "path": path, "digest": release["sha256"]}}
+    return {"argv": [program], "requires": {"kind": "program", "path": program}}
 
 
-def _program(role: Mapping[str, Any], config: str) -> tuple[list[str], dict[str, Any]]:
-    """The server's command without arguments, and what must be installed for it."""
-    if role["method"] == "pip":
-        environment = role["environment"]
-        return [f"{environment['path']}/bin/python", f"{config}/llama_server.py"], {"kind": "environment", **environment}
-    if role["method"] == "release":
-        release = role["release"]
-        return [f"{release['path']}/{release['program']}"], {"kind": "release", "path": release["path"], "digest": release["sha256"]}
-    return [role["program"]], {"kind": "program", "path": role["program"]}
+def _release_problems(release: Mapping[str, str]) -> Iterator[Problem]:
+    """What an archive lacks to be pinned; a checksum that nobody published is never invented."""
+    patterns = {"version": r"[\w.+-]+", "url": r"https?://.+", "sha256": r"[0-9a-f]{64}"}
+    remedies = {
+        "version": "Write the version that the archive holds.",
+        "url": "Write the address of the archive, of the publisher or of a mirror.",
+        "sha256": "Write the checksum that the publisher states, as 64 hexadecimal digits.",
+    }
+    for name, pattern in patterns.items():
+        if not re.fullmatch(pattern, str(release.get(name, ""))):
+            found = release.get(name, NOTHING)
+            yield Problem(
+                f"llamacpp_release.{name}", found, "does not pin the archive of the method release.", remedies[name]
+            )
 
 
 def _secrets(config: str, instances: Sequence[Mapping[str, Any]], api_key: str) -> list[dict[str, Any]]:

@@ -11,8 +11,20 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Found, Item
 
 STATE_KINDS = (
-    "not-active", "stale-process", "active", "not-enabled", "enabled", "daemon-reload", "linger", "extra-dropin",
-    "foreign-port-owner", "orphan-unit", "orphan-file", "interrupted-run", "manifest", "leftover",
+    "not-active",
+    "stale-process",
+    "active",
+    "not-enabled",
+    "enabled",
+    "daemon-reload",
+    "linger",
+    "extra-dropin",
+    "foreign-port-owner",
+    "orphan-unit",
+    "orphan-file",
+    "interrupted-run",
+    "manifest",
+    "leftover",
 )
 
 
@@ -57,7 +69,10 @@ def _text(content: bytes | None, secret: bool) -> str:
 def _redacted_change(before: bytes, after: bytes) -> tuple[str, str]:
     """Both sides of a secret file, telling which values changed and no value."""
     old, new = read_environment(before), read_environment(after)
-    right = "".join(f"{name}={'(secret)' if old.get(name, value) == value else '(secret, changed)'}\n" for name, value in new.items())
+    right = "".join(
+        f"{name}={'(secret)' if old.get(name, value) == value else '(secret, changed)'}\n"
+        for name, value in new.items()
+    )
     return "".join(f"{name}=(secret)\n" for name in old) or "(secret)\n", right or "(secret, changed)\n"
 
 
@@ -67,7 +82,12 @@ def _state_items(items: Iterable[Item]) -> Iterator[Item]:
 
 def _state_block(item: Item) -> dict[str, str]:
     header = item.subject
-    return {"before": f"{item.actual}\n", "after": f"{item.expected}\n", "before_header": header, "after_header": header}
+    return {
+        "before": f"{item.actual}\n",
+        "after": f"{item.expected}\n",
+        "before_header": header,
+        "after_header": header,
+    }
 
 
 def secret_values(writes: Iterable[Write], files: Mapping[str, FileFound]) -> set[str]:

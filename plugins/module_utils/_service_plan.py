@@ -82,8 +82,11 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
         *_drop_in_items(found),
         *_port_items(wanted, found),
         *(Item("orphan-unit", name, "not declared", "left by an earlier run") for name in orphan_units),
-        *(Item("orphan-file", path, "not declared", "left by an earlier run") for path in orphan_files
-          if not path.startswith(wanted.unit_dir + "/")),
+        *(
+            Item("orphan-file", path, "not declared", "left by an earlier run")
+            for path in orphan_files
+            if not path.startswith(wanted.unit_dir + "/")
+        ),
     ]
     return Comparison(tuple(items), writes, decisions, orphan_units, orphan_files)
 
@@ -102,8 +105,13 @@ def unit_path(wanted: Wanted, name: str) -> str:
 def with_generated(wanted: Wanted, found: Found) -> Wanted:
     """Give each generated value its content, once: the one on the host, else a new one."""
     files = tuple(
-        replace(spec, generate=(), content=generated_content(spec.content, content_of(found, spec.path), dict(spec.generate)))
-        if spec.generate else spec
+        replace(
+            spec,
+            generate=(),
+            content=generated_content(spec.content, content_of(found, spec.path), dict(spec.generate)),
+        )
+        if spec.generate
+        else spec
         for spec in wanted.files
     )
     return replace(wanted, files=files)
@@ -136,7 +144,9 @@ def decide(wanted: Wanted, spec: UnitSpec, found: Found) -> Decision:
     if not spec.started:
         live = any(_unit(found, name).alive for name in spec.instances())
         return Decision(spec, "stop" if live else "keep", spec.instance("a"), digest)
-    return _decide_blue_green(wanted, spec, found, digest) if spec.blue_green else _decide_one(wanted, spec, found, digest)
+    return (
+        _decide_blue_green(wanted, spec, found, digest) if spec.blue_green else _decide_one(wanted, spec, found, digest)
+    )
 
 
 def _decide_one(wanted: Wanted, spec: UnitSpec, found: Found, digest: str) -> Decision:
@@ -151,8 +161,10 @@ def _decide_one(wanted: Wanted, spec: UnitSpec, found: Found, digest: str) -> De
 
 def _decide_blue_green(wanted: Wanted, spec: UnitSpec, found: Found, digest: str) -> Decision:
     units = {name: _unit(found, name) for name in spec.instances()}
-    alive = sorted((name for name, unit in units.items() if unit.alive),
-                   key=lambda name: (not units[name].running, units[name].file_state != "enabled", name))
+    alive = sorted(
+        (name for name, unit in units.items() if unit.alive),
+        key=lambda name: (not units[name].running, units[name].file_state != "enabled", name),
+    )
     stale = {name: tuple(_stale(wanted, spec, units[name], digest, found)) for name in alive}
     fresh = [name for name in alive if not stale[name]]
     enabled = [name for name, unit in units.items() if unit.file_state == "enabled"]
@@ -220,7 +232,7 @@ def _strange_variables(wanted: Wanted, spec: UnitSpec, unit: UnitFound) -> Itera
 
 def _assigned(body: str) -> set[str]:
     """The variables that a unit's own text sets; its digest covers their values."""
-    lines = (line[len("Environment="):] for line in body.splitlines() if line.startswith("Environment="))
+    lines = (line[len("Environment=") :] for line in body.splitlines() if line.startswith("Environment="))
     return {word.partition("=")[0] for line in lines for word in shlex.split(line)}
 
 
@@ -278,8 +290,12 @@ def _unit_items(wanted: Wanted, decision: Decision, found: Found) -> Iterator[It
     if decision.action == "stop":
         yield Item("active", current[0], "stopped", _unit(found, current[0]).active)
     yield from _enablement_items(decision, found)
-    if decision.action == "keep" and spec.started and unit.digest != decision.digest \
-            and not differs_on_disk(wanted, decision, found):
+    if (
+        decision.action == "keep"
+        and spec.started
+        and unit.digest != decision.digest
+        and not differs_on_disk(wanted, decision, found)
+    ):
         yield Item("daemon-reload", decision.serving, "the unit as on disk", "the manager holds another version")
 
 
@@ -310,7 +326,9 @@ def _account_items(found: Found) -> Iterator[Item]:
     if not found.linger:
         yield Item("linger", "account", "lingers, so that services start at boot", "does not linger")
     if found.interrupted:
-        yield Item("interrupted-run", "transaction", "ended", f"a run of {found.interrupted} was killed before it ended")
+        yield Item(
+            "interrupted-run", "transaction", "ended", f"a run of {found.interrupted} was killed before it ended"
+        )
     if found.manifest.exists and not found.manifest.ok:
         yield Item("manifest", "manifest", "as the last run wrote it", "edited")
     elif not found.manifest.exists and any(file.content is not None for file in found.files.values()):
@@ -329,8 +347,13 @@ def _port_items(wanted: Wanted, found: Found) -> Iterator[Item]:
     for port in found.ports:
         spec = next(spec for spec in wanted.units if port.port in spec.listens)
         if port.holder and port.unit not in ours:
-            yield Item("foreign-port-owner", str(port.port), f"held by {spec.name}", port.holder,
-                       "stop it, or declare another port")
+            yield Item(
+                "foreign-port-owner",
+                str(port.port),
+                f"held by {spec.name}",
+                port.holder,
+                "stop it, or declare another port",
+            )
 
 
 def _unit_names(wanted: Wanted) -> set[str]:

@@ -29,10 +29,12 @@ def wanted_from(params: Mapping[str, Any]) -> Wanted:
     """Build the declaration; raise SpecError with all reasons at once."""
     problems = list(_problems(params))
     if problems:
-        raise SpecError("\n".join([f"Transaction {params['name']} cannot be carried out. Nothing was changed.", *problems]))
+        raise SpecError(
+            "\n".join([f"Transaction {params['name']} cannot be carried out. Nothing was changed.", *problems])
+        )
     return Wanted(
         name=params["name"],
-        unit_dir=params["unit_directory"],
+        unit_dir=f"{params['home']}/.config/systemd/user",
         files=tuple(_file(entry) for entry in params["files"]),
         units=tuple(_unit(entry) for entry in params["units"]),
         requires=tuple(Requirement(e["kind"], e["path"], e["digest"]) for e in params["requires"]),

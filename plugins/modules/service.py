@@ -46,6 +46,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  declaration:
+    description:
+      - O(files), O(units) and O(requires) in one dictionary, such as a filter returns; it replaces the three options.
+    type: dict
   files:
     description: Files that belong to the services.
     type: list
@@ -184,14 +188,12 @@ options:
       are removed.
     type: bool
     default: true
-  state_directory:
-    description: Where the records of all transactions of this account are kept.
+  home:
+    description:
+      - Home of the account. Its records are in C(.local/state/llm-stack), its units in C(.config/systemd/user) below it.
+      - Only check mode on a host that lacks the account needs another value than the default.
     type: path
-    default: ~/.local/state/llm-stack
-  unit_directory:
-    description: Where the account's units are.
-    type: path
-    default: ~/.config/systemd/user
+    default: "~"
   holder:
     description: Who runs this, for the message that a second run gets. The action plugin fills it in.
     type: str
@@ -314,8 +316,8 @@ ARGUMENT_SPEC = {
     "requires": {"type": "list", "elements": "dict", "default": [], "options": REQUIREMENT},
     "assume_installed": {"type": "bool", "default": False},
     "prune": {"type": "bool", "default": True},
-    "state_directory": {"type": "path", "default": "~/.local/state/llm-stack"},
-    "unit_directory": {"type": "path", "default": "~/.config/systemd/user"},
+    "home": {"type": "path", "default": "~"},
+    "declaration": {"type": "dict"},
     "holder": {"type": "str", "default": "unknown"},
 }
 
@@ -331,7 +333,7 @@ def _terminate(number: int, _frame: object) -> None:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     manager = Manager(os.getuid())
-    state = State(module.params["state_directory"], module.params["name"])
+    state = State(f"{module.params['home']}/.local/state/llm-stack", module.params["name"])
     run = absent if module.params["state"] == "absent" else present
     try:
         if module.check_mode:
@@ -342,7 +344,9 @@ def main() -> None:
             with state.lock(module.params["holder"]):
                 result = run(module, manager, state)
     except LockError as error:
-        module.fail_json(msg=f"Another run is changing this account's services: {error}. Wait for it to end. Nothing was changed.")
+        module.fail_json(
+            msg=f"Another run is changing this account's services: {error}. Wait for it to end. Nothing was changed."
+        )
     except (ChangeError, SpecError, ManagerError, OSError, Terminated) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
@@ -416,7 +420,9 @@ def _refuse_strangers(module: AnsibleModule, items: tuple) -> None:
     held = [item for item in items if item.kind == "foreign-port-owner"]
     if held:
         lines = [f"{item.subject} should be {item.expected}, but is {item.actual}; {item.remedy}." for item in held]
-        module.fail_json(msg="\n".join(["A port is taken. Nothing was changed.", *lines]), items=[i.as_dict() for i in items])
+        module.fail_json(
+            msg="\n".join(["A port is taken. Nothing was changed.", *lines]), items=[i.as_dict() for i in items]
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Where the roles keep things below the home of the stack's account. ``home`` may be ``~``, which the host resolves."""
+
+from __future__ import annotations
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest
+
+
+def config_dir(home: str, role: str) -> str:
+    """A role's configuration."""
+    return f"{home}/.config/llm-stack/{role}"
+
+
+def data_dir(home: str, kind: str) -> str:
+    """What is installed: ``envs``, ``releases`` or ``models``."""
+    return f"{home}/.local/share/llm-stack/{kind}"
+
+
+def environment(home: str, role: str, lock: str, python: str) -> dict[str, str]:
+    """The Python environment that a lock makes on a host: the same path before and after it exists."""
+    digest = environment_digest(lock, python)
+    return {"path": f"{data_dir(home, 'envs')}/{role}/{digest}", "digest": digest}
+
+
+def specifier(path: str, home: str) -> str:
+    """The same path as systemd writes it: %h stands for the account's home."""
+    escaped = path.replace("%", "%%")
+    return escaped.replace(home, "%h", 1) if path.startswith(f"{home}/") else escaped
