@@ -53,7 +53,7 @@ class Stack:
         """Return what a command prints; a failure fails the test with all that was said."""
         result = self.run(command, *words)
         assert result.rc == 0, result
-        return result.stdout.strip()
+        return str(result.stdout).strip()
 
     def show(self, unit: str) -> dict[str, str]:
         """Return the properties of a unit."""
@@ -67,7 +67,7 @@ class Stack:
     def journal(self) -> str:
         """Return the last lines that the stack's services wrote since the boot."""
         units = "--unit 'llamacpp-*' --unit 'litellm*'"
-        return self.run(f"journalctl --user --quiet --no-pager --boot --lines=80 {units}").stdout
+        return str(self.run(f"journalctl --user --quiet --no-pager --boot --lines=80 {units}").stdout)
 
     def slot(self) -> str:
         """Return the one gateway unit that is active."""
@@ -109,12 +109,12 @@ class Stack:
     def answers(self) -> bool:
         """Say whether a chat gets any answer."""
         body = {**TO_THE_ALIAS, "messages": [{"role": "user", "content": "hello"}]}
-        return self.request("/v1/chat/completions", body).rc == 0
+        return bool(self.request("/v1/chat/completions", body).rc == 0)
 
     def reboot(self) -> None:
         """Restart the container: systemd shuts all services down and boots again."""
         container = f"llmstack-{self.name}"
-        engine(["tools/podman", "restart", container])
+        engine(["tools/podman", "restart", "--time=60", container])
         engine(["tools/hosts/start", container, os.environ["MOLECULE_EPHEMERAL_DIRECTORY"] + "/key"])
 
 
