@@ -63,7 +63,7 @@ def title(check: Check) -> str:
     kind = check["check"]
     if kind == "unit_active":
         units = check["units"]
-        return f"{units[0]} is active" if len(units) == 1 else f"exactly one of {join(units)} is active"
+        return f"{units[0] if len(units) == 1 else f'exactly one of {join(units)}'} is active and enabled"
     if kind == "port_owner":
         return f"{check['bind']}:{check['port']} belongs to {check['units'][0]}"
     if kind == "tool_call":
@@ -185,6 +185,7 @@ class Unit:
     uptime: float
 
 
+ENABLED = "enabled"
 RECENT_SECONDS = 300
 
 
@@ -194,26 +195,20 @@ def judge_units(units: Sequence[Unit]) -> Verdict:
     if not active:
         return _inactive(units)
     if len(active) > 1:
-        return Verdict(
-            FAIL,
-            f"{join(unit.name for unit in active)} are active",
-            "a change of the gateway was cut off",
-            "run deploy",
-        )
-    unit = active[0]
-    if unit.enabled not in ("enabled", "enabled-runtime"):
-        return Verdict(
-            FAIL, f"{unit.name} is active, but {unit.enabled}", "it would not start after a reboot", "run deploy"
-        )
-    also = [other.name for other in units if other is not unit and other.enabled == "enabled"]
+        both = f"{join(unit.name for unit in active)} are active"
+        return Verdict(FAIL, both, "a change of the gateway was cut off", "run deploy")
+    unit, who = active[0], f"{active[0].name} " if len(units) > 1 else ""
+    if unit.enabled != ENABLED:
+        return Verdict(FAIL, f"{who}active, but {unit.enabled}", "it would not start after a reboot", "run deploy")
+    also = [other.name for other in units if other is not unit and other.enabled == ENABLED]
     if also:
         cause = f"after a reboot {join(also)} would start as well"
-        return Verdict(FAIL, f"{unit.name} is active, {join(also)} enabled", cause, "run deploy")
-    return _running(unit)
+        return Verdict(FAIL, f"{who}active, {join(also)} enabled", cause, "run deploy")
+    return _running(unit, who)
 
 
-def _running(unit: Unit) -> Verdict:
-    since = f"{unit.name} for {duration(unit.uptime)}" if unit.uptime else f"{unit.name} {unit.sub}"
+def _running(unit: Unit, who: str) -> Verdict:
+    since = who + (f"for {duration(unit.uptime)}" if unit.uptime else unit.sub)
     if not unit.restarts:
         return Verdict(PASS, since)
     restarted = f"{since}, restarted {unit.restarts} {'time' if unit.restarts == 1 else 'times'} by systemd"
@@ -223,11 +218,10 @@ def _running(unit: Unit) -> Verdict:
 
 
 def _inactive(units: Sequence[Unit]) -> Verdict:
-    missing = [unit.name for unit in units if not unit.found]
-    if len(missing) == len(units):
-        return Verdict(FAIL, f"{join(missing)}: no such unit", "it was never deployed, or removed", "run deploy")
     found = [unit for unit in units if unit.found]
-    evidence = ", ".join(f"{unit.name} is {unit.active} ({unit.sub})" for unit in found)
+    if not found:
+        return Verdict(FAIL, "no such unit", "it was never deployed, or was removed", "run deploy")
+    evidence = ", ".join(f"{unit.name} " * (len(units) > 1) + f"{unit.active} ({unit.sub})" for unit in found)
     cause = "its process keeps ending" if any(unit.sub == "auto-restart" for unit in found) else ""
     return Verdict(FAIL, evidence, cause, f"run deploy; {_journal(found[0].name)} says more")
 

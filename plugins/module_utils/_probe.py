@@ -64,7 +64,10 @@ class Probe:
     def _one(self, check: Check, checks: Sequence[Check], states: Mapping[str, str], host: Observed) -> Result:
         start = time.monotonic()
         try:
-            verdict = unmet(check, checks, states) or self._look(check, host)
+            blocked = unmet(check, checks, states)
+            # Who holds a port can be told in any case, and is worth knowing above all when its own unit does not.
+            told = check["check"] == "port_owner" and host.holders(check["bind"], check["port"])
+            verdict = self._look(check, host) if told or not blocked else blocked
         except Exception as error:  # noqa: BLE001 - a check that crashes is a failed check, not the end of the others
             cause = "the check itself went wrong, which is a fault of this collection"
             verdict = Verdict(FAIL, f"{type(error).__name__}: {error}", cause, "report it with this line")

@@ -157,26 +157,34 @@ ARGUMENT_SPEC = {
 }
 
 
+class Unreadable(Exception):
+    """The file with the keys is there and cannot be read."""
+
+
 def keys_of(path: str) -> dict[str, str]:
     """Read the keys that the checks send; a host without a gateway has no such file."""
     file = Path(path)
-    found = read_environment(file.read_bytes() if file.exists() else b"")
+    try:
+        found = read_environment(file.read_bytes() if file.exists() else b"")
+    except OSError as error:
+        raise Unreadable(f"The keys in {path} cannot be read: {error.strerror}.") from error
     return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": found.get("LLAMA_API_KEY", "")}
 
 
 def main() -> None:
     """Run the checks and return what they found."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    wrong = faults(module.params["checks"])
+    checks, wrong = module.params["checks"], faults(module.params["checks"])
     if wrong:
         module.fail_json(msg="\n".join(wrong))
     try:
         keys = keys_of(module.params["secrets_file"])
-    except OSError as error:
-        module.fail_json(msg=f"The keys in {module.params['secrets_file']} cannot be read: {error.strerror}.")
+    except Unreadable as reason:
+        module.fail_json(msg=str(reason))
     module.no_log_values.update(filter(None, keys.values()))
-    probe = Probe(keys, module.params["timeout"], module.params["concurrency"])
-    results = [each.as_dict() for each in probe.run(module.params["checks"])]
+    results = [
+        each.as_dict() for each in Probe(keys, module.params["timeout"], module.params["concurrency"]).run(checks)
+    ]
     failed = sum(each["state"] == FAIL for each in results)
     module.exit_json(changed=False, results=results, failed_checks=failed)
 

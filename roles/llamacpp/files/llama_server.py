@@ -202,19 +202,20 @@ SETTINGS: dict[str, Setting] = {
     "LLAMA_ARG_YARN_EXT_FACTOR": to("yarn_ext_factor", number),
     "LLAMA_ARG_YARN_ORIG_CTX": to("yarn_orig_ctx", whole),
 }
+PREFIX = "LLAMA_ARG_"
 REQUIRED = ("LLAMA_ARG_MODEL", "LLAMA_ARG_PORT")
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
     """Say everything that is wrong with the variables, in one go."""
-    given = sorted(name for name in environ if name.startswith("LLAMA_ARG_") or name == "LLAMA_API_KEY")
+    given = sorted(name for name in environ if name.startswith(PREFIX) or name == "LLAMA_API_KEY")
     found = [
         f"{name} is not set: one server serves one model on one port." for name in REQUIRED if not environ.get(name)
     ]
     for name in given:
         if name not in SETTINGS:
-            near = difflib.get_close_matches(name, SETTINGS, n=1)
-            found.append(f"{name} is not known here." + (f" Did you mean {near[0]}?" if near else ""))
+            near = difflib.get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in SETTINGS], n=1)
+            found.append(f"{name} is not known here." + (f" Did you mean {PREFIX}{near[0]}?" if near else ""))
             continue
         try:
             SETTINGS[name].read(environ[name])
