@@ -74,17 +74,6 @@ ROUTE = Field(
     },
 )
 
-HOST = Field(
-    "section",
-    fields={
-        "groups": Field("list", item=Field("text")),
-        "address": Field(
-            "text", "an address", "Write the address of the host that other hosts reach it by, in quotes."
-        ),
-        "has_instance_key": Field("bool"),
-    },
-)
-
 VARIABLES: Mapping[str, Field] = {
     "models": Field("map", key=_NAME, item=MODEL, what="a mapping of names to models"),
     "routes": Field("list", item=ROUTE),
@@ -156,17 +145,20 @@ class Host:
 
     name: str
     groups: frozenset[str] = frozenset()
-    address: str | None = None
+    address: object = None
     has_instance_key: bool = False
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """Everything declared that has the right shape. ``names`` also has the models that were refused for their shape."""
+    """Everything declared that has the right shape.
+
+    ``names`` also has the models that were refused for their shape; ``routes`` is None when one of them was.
+    """
 
     names: frozenset[str]
     models: Mapping[str, Model]
-    routes: tuple[Mapping[str, str], ...]
+    routes: tuple[Mapping[str, str], ...] | None
     aliases: Mapping[str, str]
     apps: Mapping[str, App]
     gateway: Gateway
@@ -198,11 +190,8 @@ def _shapes(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key, spec in VARIABLES.items():
         if key in written:
             yield from check(written[key], spec, f"{PREFIX}{key}")
-    for name, host in _mapping(written.get("hosts")).items():
-        for problem in check(host, HOST, name):
-            variable = problem.path[len(name) + 1 :]
-            yield Problem(f"{PREFIX}{variable}[{name}]", problem.found, problem.wrong, problem.remedy)
-    models = written.get("models", {})
+    # Without the variable, one with another name may hold the models; that one is refused.
+    models = written.get("models", {} if set(written) <= {*VARIABLES, "hosts", "conflicts"} else None)
     if isinstance(models, Mapping) and not models:
         remedy = "Write one, such as tiny: {source: models/tiny.gguf}."
         yield Problem(f"{PREFIX}models", NOTHING, "declares no model.", remedy)
@@ -225,41 +214,50 @@ def _secrets(written: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
-    models = _mapping(written.get("models"))
-    gateway = _mapping(written.get("gateway"))
+    sound = {key: prune(written[key], f"{PREFIX}{key}", refused) for key in VARIABLES if key in written}
     return Declaration(
-        names=frozenset(str(name) for name in models),
-        models={name: _model(name, each) for name, each in _sound(models, f"{PREFIX}models", refused)},
-        routes=_routes(written.get("routes", DEFAULT_ROUTES), refused),
-        aliases=dict(_sound(_mapping(written.get("aliases")), f"{PREFIX}aliases", refused)),
-        apps={name: _app(name, each) for name, each in _sound(_mapping(written.get("apps")), f"{PREFIX}apps", refused)},
-        gateway=_gateway(dict(_sound(gateway, f"{PREFIX}gateway", refused))),
-        hosts={name: _host(name, each, refused) for name, each in _mapping(written.get("hosts")).items()},
+        names=frozenset(str(name) for name in _mapping(written.get("models"))),
+        models={name: _model(name, each) for name, each in _entries(sound, "models", "source", refused)},
+        routes=tuple(sound.get("routes", DEFAULT_ROUTES)) if sound.get("routes", ()) is not None else None,
+        aliases=_mapping(sound.get("aliases")),
+        apps={name: _app(name, each) for name, each in _entries(sound, "apps", "models", refused)},
+        gateway=_gateway(_mapping(sound.get("gateway"))),
+        hosts={name: _host(name, each) for name, each in _mapping(written.get("hosts")).items()},
     )
+
+
+def prune(value: object, path: str, refused: set[str]) -> Any:  # noqa: ANN401 - it has the type of the value
+    """Leave out what was refused, so that the rest can be checked; a list with a refused entry goes as a whole."""
+    if path in refused:
+        return None
+    if isinstance(value, Mapping):
+        pruned = {key: prune(inner, f"{path}.{key}", refused) for key, inner in value.items()}
+        return {key: inner for key, inner in pruned.items() if inner is not None}
+    if isinstance(value, (list, tuple)) and any(each.startswith(f"{path}[") for each in refused):
+        return None
+    return value
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _sound(entries: Mapping[Any, Any], path: str, refused: set[str]) -> Iterator[tuple[str, Any]]:
-    """Give the entries that no problem was found in."""
-    for name, entry in entries.items():
-        below = f"{path}.{name}"
-        if not any(each == below or each.startswith((f"{below}.", f"{below}[")) for each in refused):
+def _entries(
+    sound: Mapping[str, Any], variable: str, needed: str, refused: set[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give the entries that can be checked further: those with what they cannot be judged without."""
+    for name, entry in _mapping(sound.get(variable)).items():
+        if needed in entry and f"{PREFIX}{variable}.{name}.engine" not in refused:
             yield name, entry
 
 
-def _routes(entries: object, refused: set[str]) -> tuple[Mapping[str, str], ...]:
-    listed = dict(enumerate(entries if isinstance(entries, (list, tuple)) else ()))
-    spoilt = {path[len(f"{PREFIX}routes[") :].split("]")[0] for path in refused if path.startswith(f"{PREFIX}routes[")}
-    return tuple(entry for index, entry in listed.items() if str(index) not in spoilt)
-
-
 def _model(name: str, written: Mapping[str, Any]) -> Model:
-    plain: dict[str, Any] = {key: value for key, value in written.items() if key not in ENGINES}
+    plain: dict[str, Any] = {key: value for key, value in written.items() if key in _MODEL_FIELDS}
     plain.update({key: tuple(plain[key]) for key in ("hosts", "tags", "fallbacks") if key in plain})
     return Model(name=name, options={engine: written[engine] for engine in ENGINES if engine in written}, **plain)
+
+
+_MODEL_FIELDS = frozenset(MODEL.fields) - set(ENGINES)
 
 
 def _app(name: str, written: Mapping[str, Any]) -> App:
@@ -271,8 +269,6 @@ def _gateway(written: Mapping[str, Any]) -> Gateway:
     return Gateway(settings={key: value for key, value in written.items() if key.endswith("_settings")}, **plain)
 
 
-def _host(name: str, written: object, refused: set[str]) -> Host:
-    entry = _mapping(written)
-    address = entry.get("address") if f"{PREFIX}address[{name}]" not in refused else None
-    groups = frozenset(entry.get("groups", ()))
-    return Host(name, groups, address, entry.get("has_instance_key") is True)
+def _host(name: str, written: Mapping[str, Any]) -> Host:
+    groups = frozenset(written.get("groups", ()))
+    return Host(name, groups, written.get("address"), written.get("has_instance_key") is True)

@@ -71,7 +71,7 @@ def check_settings(declared: Declaration) -> Iterator[Problem]:
 
 def _unknown(section: str, key: str, path: str) -> Problem:
     """Point to the section that has this key, when another has it."""
-    wrong = f"is not a setting that LiteLLM {LITELLM_VERSION} knows here, and it ignores those in silence."
+    wrong = f"is not known here to LiteLLM {LITELLM_VERSION}, which would ignore it in silence."
     homes = [other for other, known in SECTIONS.items() if key in known and other != section]
     if homes:
         return Problem(f"{path}.{key}", NOTHING, wrong, f"Move it to {PREFIX}gateway.{homes[0]}.")
@@ -123,7 +123,7 @@ def check_interplay(declared: Declaration, routing: Routing) -> Iterator[Problem
     path = f"{PREFIX}gateway.router_settings"
     limited = sorted(app.name for app in declared.apps.values() if app.retries is not None)
     if "retry_policy" in router and limited:
-        wrong = f"stands above the retries of single models, so it would undo those of: {', '.join(limited)}."
+        wrong = f"would undo the retries of: {', '.join(limited)}."
         yield Problem(
             f"{path}.retry_policy", NOTHING, wrong, "Use num_retries, or model_group_retry_policy for single models."
         )
@@ -131,5 +131,5 @@ def check_interplay(declared: Declaration, routing: Routing) -> Iterator[Problem
     single = sorted(name for name, count in counts.items() if count == 1)
     for key in ("allowed_fails", "allowed_fails_policy"):
         if key in router and single and not router.get("disable_cooldowns"):
-            wrong = f"would take a model with one instance out of service after a few failures: {', '.join(single)}."
+            wrong = f"would shut models with one instance off after failures: {', '.join(single)}."
             yield Problem(f"{path}.{key}", NOTHING, wrong, "Remove it, or give each model a second host.")

@@ -21,7 +21,7 @@ GROUPS = (*ENGINES, "litellm")
 def declaration(
     variables: Mapping[str, Any], groups: Mapping[str, Iterable[str]], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Give the declaration: the llm_stack_* variables without their prefix, and what the plan needs to know of each host.
+    """Give the declaration: the llm_stack_* variables without their prefix, and what the plan needs of each host.
 
     An unknown variable is passed on by its name alone, for the plan to refuse it together with all the rest. The key of
     an instance is never read into the declaration, only whether there is one.
@@ -53,7 +53,7 @@ def _conflicts(serving: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]
     return found
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a template may hold
     """Give built-in types only: Ansible's tagged text and lazy containers are subclasses of them."""
     if isinstance(value, Mapping):
         return {plain(key): plain(inner) for key, inner in value.items()}

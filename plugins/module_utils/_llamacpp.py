@@ -160,7 +160,7 @@ def check_env(env: Mapping[Any, Any], path: str) -> Iterator[Problem]:
         elif name in _DERIVED:
             yield Problem(below, NOTHING, f"is derived from {_DERIVED[name]}.", "Write it there.")
         elif name not in VARIABLES:
-            wrong = "is not a variable that llama.cpp knows, and llama.cpp ignores those in silence."
+            wrong = "is not known to llama.cpp, which would ignore it in silence."
             yield Problem(below, NOTHING, wrong, nearest(str(name), VARIABLES))
         elif not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.isprintable()):
             yield Problem(below, value, "is not text on one line, a number, true or false.", "Write one value.")

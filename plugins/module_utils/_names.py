@@ -13,16 +13,12 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOT
 
 def check_names(declared: Declaration) -> list[Problem]:
     """Collect what is wrong with the names that refer to models."""
-    problems = [
+    return [
         *check_aliases(declared.aliases, declared.names),
         *(problem for model in declared.models.values() for problem in _check_fallbacks(model, declared)),
         *check_cycles(declared.models),
         *(problem for app in declared.apps.values() for problem in _check_app(app, declared)),
     ]
-    # Who answers for a standby can be told only when every name is known and none leads in a circle.
-    if not problems and declared.names == set(declared.models):
-        problems += _check_standby(declared.models)
-    return problems
 
 
 def check_aliases(aliases: Mapping[str, str], names: Collection[str]) -> Iterator[Problem]:
@@ -102,7 +98,8 @@ def _check_model(name: str, path: str, declared: Declaration) -> Iterator[Proble
         yield Problem(path, name, "is not a declared model.", nearest(name, declared.names))
 
 
-def _check_standby(models: Mapping[str, Model]) -> Iterator[Problem]:
+def check_standby(models: Mapping[str, Model]) -> Iterator[Problem]:
+    """Yield a problem for each standby that nothing answers for; every name has to be known, and no circle left."""
     for name, model in sorted(models.items()):
         if model.standby and not answering(name, models):
             wrong = f"leaves nothing to answer for {name}."

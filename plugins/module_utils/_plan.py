@@ -16,7 +16,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_settings im
     check_references,
     check_settings,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._names import check_names
+from ansible_collections.lab.llm_stack.plugins.module_utils._names import check_names, check_standby
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
     Instance,
@@ -36,15 +36,16 @@ def plan(written: Mapping[str, Any]) -> dict[str, Any]:
     declared, problems = parse(written)
     routing, more = route(declared)
     problems += [*more, *check_names(declared), *check_settings(declared), *check_interplay(declared, routing)]
-    if not problems:
-        problems += _dangling(declared, routing)
+    # What follows can be told only when every name is known.
+    problems += [] if problems else check_standby(declared.models)
+    problems += [] if problems else _dangling(declared, routing)
     if problems:
         raise StackError(problems)
     return _derived(declared, routing)
 
 
 def _dangling(declared: Declaration, routing: Routing) -> list[Problem]:
-    """Check the names in LiteLLM's own settings, once the names at the gateway are known."""
+    """Check the names in LiteLLM's own settings against those the gateway will have."""
     return list(check_references(declared, _gateway.served(_gateway.config(declared, routing))))
 
 

@@ -71,7 +71,7 @@ def quote(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return f"'{_shorten(value)}'"
+        return f"'{_shorten(_printable(value))}'"
     return _shorten(repr(value))
 
 
@@ -89,6 +89,10 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if len(known) > _READABLE:
         return f"The nearest of {len(known)} known names: {', '.join(sorted(known, key=lambda each: slips[each])[:4])}."
     return f"Known: {', '.join(known)}." if known else "None is declared."
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _shorten(text: str, limit: int = 120) -> str:

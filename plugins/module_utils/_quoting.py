@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write values so that systemd reads back exactly these values: the file of EnvironmentFile=, the line of ExecStart=."""
+"""Write values so that systemd reads back exactly these: the file of EnvironmentFile=, the line of ExecStart=."""
 
 from __future__ import annotations
 

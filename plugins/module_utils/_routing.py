@@ -71,7 +71,7 @@ def route(declared: Declaration) -> tuple[Routing, list[Problem]]:
 
 
 def _bind(declared: Declaration, host: str, outward: set[str]) -> str:
-    return declared.hosts[host].address or "" if host in outward else LOOPBACK
+    return str(declared.hosts[host].address) if host in outward else LOOPBACK
 
 
 # -- engines --------------------------------------------------------------------------------------------------------
@@ -80,10 +80,11 @@ def _bind(declared: Declaration, host: str, outward: set[str]) -> str:
 def _engines(declared: Declaration, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """Give the engine of each model that one with a role can serve."""
     routes = list(_compiled(declared, problems))
+    complete = declared.routes is not None and len(routes) == len(declared.routes)
     for name, model in declared.models.items():
         engine = model.engine or next((engine for pattern, engine in routes if pattern.search(model.source)), None)
         if engine is None:
-            problems.append(_no_route(model, len(routes)))
+            problems += [_no_route(model, len(routes))] if complete else []
         elif engine not in ENGINES_WITH_ROLE:
             problems.append(_no_role(model, engine))
         else:
@@ -94,7 +95,7 @@ def _engines(declared: Declaration, problems: list[Problem]) -> Iterator[tuple[s
 
 
 def _compiled(declared: Declaration, problems: list[Problem]) -> Iterator[tuple[re.Pattern[str], str]]:
-    for index, each in enumerate(declared.routes):
+    for index, each in enumerate(declared.routes or ()):
         try:
             yield re.compile(each["match"]), each["engine"]
         except re.error as error:
@@ -238,7 +239,7 @@ def _check_addresses(declared: Declaration, remote: set[str], open_gateways: set
     for name, host in sorted(declared.hosts.items()):
         if host.address is not None:
             yield from _check_address(host)
-            owner = owners.setdefault(host.address, name)
+            owner = owners.setdefault(str(host.address), name)
             if owner != name:
                 remedy = "Two inventory names of one machine would fight over its ports. Remove one, or correct it."
                 yield Problem(f"{PREFIX}address[{name}]", host.address, f"is already the address of {owner}.", remedy)
@@ -247,14 +248,14 @@ def _check_addresses(declared: Declaration, remote: set[str], open_gateways: set
 def _check_address(host: Host) -> Iterator[Problem]:
     path = f"{PREFIX}address[{host.name}]"
     try:
-        address = ipaddress.ip_address(host.address or "")
+        address = ipaddress.ip_address(str(host.address))
     except ValueError:
         remedy = f"Write a number such as 192.0.2.7: {host.name} may resolve its own name to loopback."
         yield Problem(path, host.address, "is not an IP address.", remedy)
         return
     remedy = f"Write the one address that other hosts reach {host.name} by."
     if address.is_unspecified:
-        wrong = "stands for every address of the host, and would open its models to every network."
+        wrong = "stands for every address, and would open the models to every network."
         yield Problem(path, host.address, wrong, remedy)
     elif address.is_loopback:
         yield Problem(path, host.address, "is loopback, which no other host can reach.", remedy)
@@ -265,7 +266,7 @@ def _check_address(host: Host) -> Iterator[Problem]:
 def _check_keys(declared: Declaration, remote: list[str]) -> Iterator[Problem]:
     for name in remote:
         if not declared.hosts[name].has_instance_key:
-            wrong = "is missing, and its instances listen on the network for a gateway on another host."
+            wrong = "is missing, and a gateway on another host needs it."
             remedy = f"Set {PREFIX}instance_key for {name} in host_vars or group_vars, from a vault."
             yield Problem(f"{PREFIX}instance_key[{name}]", NOTHING, wrong, remedy)
     owners: dict[str, str] = {}

@@ -42,12 +42,6 @@ _SECRET_KEY = re.compile(
     r"(^|_)(api_?key|master_key|key|password|passwd|secret|secret_access_key|token)$", re.IGNORECASE
 )
 _SECRET_VALUE = re.compile(r"^\s*sk-|://[^/@\s]*:[^/@\s]+@")
-_HIDDEN_HINT = (
-    "The declaration is shown in plans, diffs and reports, so a secret must not stand in it.\n"
-    "Where LiteLLM reads it, write os.environ/NAME and put NAME into the environment of the gateway.\n"
-    "The gateway's own key is made on the host; the key of instances that listen on the network is\n"
-    "llm_stack_instance_key, from a vault."
-)
 
 
 def check(value: object, spec: Field, path: str) -> Iterator[Problem]:
@@ -58,23 +52,35 @@ def check(value: object, spec: Field, path: str) -> Iterator[Problem]:
         yield from _CHECKS[spec.kind](value, spec, path)
 
 
-def secrets(value: object, path: str, by_key: bool = True) -> Iterator[Problem]:
+def secrets(value: object, path: str, by_key: bool) -> Iterator[Problem]:
     """Yield a problem for each secret in plain text; the problem does not show it.
 
     ``by_key`` also judges by the key. It is off where keys are names of the user's choice.
     """
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            below = f"{path}.{key}" if path else str(key)
             if by_key and _SECRET_KEY.search(str(key)) and _is_literal(inner):
-                yield Problem(below, NOTHING, "holds a secret in plain text.", _HIDDEN_HINT)
+                yield _secret(f"{path}.{key}")
             else:
-                yield from secrets(inner, below, by_key)
+                yield from secrets(inner, f"{path}.{key}", by_key)
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
             yield from secrets(inner, f"{path}[{index}]", by_key)
     elif isinstance(value, str) and _SECRET_VALUE.search(value):
-        yield Problem(path, NOTHING, "holds a secret in plain text.", _HIDDEN_HINT)
+        yield _secret(path)
+
+
+def _secret(path: str) -> Problem:
+    reason = "What is declared is shown in plans, diffs and reports."
+    return Problem(path, NOTHING, "holds a secret in plain text.", f"{reason}\n{_where_secrets_go(path)}")
+
+
+def _where_secrets_go(path: str) -> str:
+    if path.endswith(".master_key"):
+        return "Remove it: the role makes this key on the host, in a file that only its user can read."
+    if "_settings." in path:
+        return "Write os.environ/NAME, and put NAME into the environment of the gateway."
+    return "Remove it. The key of instances that listen on the network is llm_stack_instance_key, from a vault."
 
 
 def unless_secret(problems: list[Problem], hidden: list[Problem]) -> list[Problem]:
@@ -153,12 +159,17 @@ def _check_number(value: object, spec: Field, path: str) -> Iterator[Problem]:
 
 def _as_number(value: object, spec: Field, whole: bool) -> str:
     """Suggest the number that stands in the text, if one does and it may be written."""
-    found = re.match(r"\s*(-?\d+(\.\d+)?)", quote(value).strip("'")) if not isinstance(value, (list, Mapping)) else None
-    if found:
+    found = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(\S.*)?", str(value)) if isinstance(value, (str, float)) else None
+    if found and _is_unit(found.group(2), spec):
         number = float(found.group(1))
         if (not whole or number == int(number)) and _within(number, spec):
             return f"Write {int(number) if number == int(number) else number}."
     return spec.hint or _bounds(spec)
+
+
+def _is_unit(word: str | None, spec: Field) -> bool:
+    """Tell whether the text after a number says what the number counts anyway, so that it can be left out."""
+    return not word or word.strip() in spec.what or (word.strip() in ("s", "sec") and "seconds" in spec.what)
 
 
 def _check_bounds(value: float, spec: Field, path: str) -> Iterator[Problem]:
