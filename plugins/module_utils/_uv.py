@@ -8,6 +8,7 @@ The configuration files of uv are not read: what is installed must not depend on
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -105,24 +106,32 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 
 def run(command: Sequence[str], timeout: float) -> None:
     """Run a command and everything it starts, at most timeout seconds long; raise what it said when it fails."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         env=environment(os.environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-    )
-    try:
-        output, _none = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise CommandTimeout(f"{os.path.basename(command[0])} did not end within {timeout:g} s.") from None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        preexec_fn=_die_with_parent,  # noqa: PLW1509  this process has one thread
+    ) as process:
+        try:
+            output, _none = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise CommandTimeout(f"{os.path.basename(command[0])} did not end within {timeout:g} s.") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
         raise CommandFailed(output.decode(errors="replace"))
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this process with the one that started it: nobody may write where the next run sweeps."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+_PR_SET_PDEATHSIG = 1
 
 
 class CommandFailed(Exception):
@@ -145,9 +154,9 @@ def explain(output: str, source: Source) -> tuple[str, str]:
 
 def _mismatch(match: re.Match[str], source: Source) -> tuple[str, str]:
     expected = re.findall(r"(?:sha\d+[: ])?([0-9a-f]{64,})", match["expected"])
-    listed = " or ".join(expected[:3]) + (f" or {len(expected) - 3} more" if len(expected) > 3 else "")
+    listed = f"sha256 {' or '.join(expected)}" if len(expected) < 4 else f"one of the {len(expected)} of the lock"
     cause = f"{match['what']} from {source} is not the file of the lock."
-    cause += f"\n    expected sha256 {listed}\n    found    sha256 {match['found']}"
+    cause += f"\n    expected {listed}\n    found    sha256 {match['found']}"
     return cause, "Find out why before you install it: the source may serve a replaced file. Or make the lock again."
 
 

@@ -67,8 +67,8 @@ options:
     type: path
   remote_src:
     description:
-      - Whether O(src) is on the host. Otherwise the action plugin of this module brings it there, when the host lacks it,
-        and O(sha256) may be omitted, since the file itself is at hand.
+      - Whether O(src) is on the host. Otherwise the action plugin of this module brings it there, when the host
+        lacks it, and O(sha256) may be omitted, since the file itself is at hand.
     type: bool
     default: false
   root:
@@ -152,7 +152,7 @@ items:
 import os
 import ssl
 import urllib.error
-from typing import cast
+from typing import Any, cast
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
@@ -204,8 +204,8 @@ def opener(timeout: float) -> Open:
     return open_at
 
 
-def wanted_from(params: dict[str, object]) -> Wanted:
-    """Read the options; a file that is still on the controller cannot be read here and only check mode asks about it."""
+def wanted_from(params: dict[str, Any]) -> Wanted:
+    """Read the options; a file that is still on the controller cannot be read here, and only check mode asks for it."""
     given = {name: value for name, value in params.items() if value is not None and name not in ("state", "remote_src")}
     if "src" in given and not params["remote_src"]:
         given.pop("src")

@@ -9,7 +9,6 @@ import stat
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.lab.llm_stack.plugins.module_utils import _files
 
 
@@ -48,7 +47,7 @@ def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path) -> None:
     assert (mode_of(tmp_path / "unit"), mode_of(tmp_path / "shared")) == (0o644, 0o755)
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
+def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "unit"
     target.write_bytes(b"old")
 
@@ -72,7 +71,7 @@ def test_a_symlink_is_made_switched_and_replaces_nothing_else(tmp_path: Path) ->
 
 def test_a_symlink_never_replaces_a_directory(tmp_path: Path) -> None:
     (tmp_path / "current").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError):
         _files.switch_symlink(str(tmp_path / "current"), "one")
     assert os.listdir(tmp_path) == ["current"]
 

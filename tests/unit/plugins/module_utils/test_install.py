@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Versions side by side: which one counts, which ones stay, which ones go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils import _files, _install, _marker
+from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError, Shelf
+
+MARKER = ".llm-stack-test.json"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(str(tmp_path / "litellm"), "environment", "[0-9a-f]{12}", MARKER)
+
+
+def install(shelf: Shelf, version: str, content: str = "") -> None:
+    with _install.workplace(shelf) as path:
+        os.makedirs(path)
+        Path(path, "content").write_text(content)
+        _marker.complete(path, MARKER, {"version": version})
+        _install.publish(shelf, path, version)
+    _install.make_current(shelf, version)
+    time.sleep(0.01)
+
+
+A, B, C, D = (letter * 12 for letter in "abcd")
+
+
+def test_an_empty_shelf_has_nothing(shelf: Shelf) -> None:
+    assert (shelf.current(), shelf.versions(), shelf.leftovers(), shelf.surplus(A, 1, [])) == ("", [], [], [])
+
+
+def test_the_version_that_was_current_last_is_the_one_that_stays(shelf: Shelf) -> None:
+    for version in (A, B, C):
+        install(shelf, version)
+    _install.make_current(shelf, A)
+    time.sleep(0.01)
+    install(shelf, D)
+    assert (shelf.current(), shelf.versions()) == (D, [D, A, C, B])
+    assert shelf.surplus(D, 1, []) == [C, B]
+    assert shelf.surplus(D, 0, []) == [A, C, B]
+
+
+def test_what_is_in_use_stays_however_old(shelf: Shelf) -> None:
+    for version in (A, B, C):
+        install(shelf, version)
+    assert shelf.surplus(C, 0, [shelf.path(A), "/elsewhere"]) == [B]
+
+
+def test_a_version_without_a_marker_does_not_count_as_one_to_go_back_to(shelf: Shelf) -> None:
+    for version in (A, B, C):
+        install(shelf, version)
+    os.unlink(os.path.join(shelf.path(B), MARKER))
+    assert shelf.surplus(C, 1, []) == [B]
+
+
+def test_what_others_put_there_is_not_ours_to_remove(shelf: Shelf) -> None:
+    install(shelf, A)
+    Path(shelf.path("my-own")).mkdir()
+    assert shelf.surplus("", 0, []) == [A]
+    _install.clear(shelf, [A], 1)
+    assert os.listdir(shelf.directory) == ["my-own"]
+
+
+def test_clearing_leaves_nothing(shelf: Shelf) -> None:
+    install(shelf, A)
+    Path(shelf.path(_files.partial_name("0123"))).touch()
+    Path(shelf.path(_files.temporary_name())).mkdir()
+    _install.clear(shelf, [A], 1)
+    assert not os.path.exists(shelf.directory)
+    _install.clear(shelf, [], 1)
+
+
+def test_a_damaged_version_is_replaced_as_a_whole(shelf: Shelf) -> None:
+    install(shelf, A, "damaged")
+    Path(shelf.path(A), "strange").touch()
+    install(shelf, A, "whole")
+    assert sorted(os.listdir(shelf.path(A))) == [MARKER, "content"]
+    assert sorted(os.listdir(shelf.directory)) == [A, "current"]
+
+
+def test_a_build_that_fails_leaves_nothing(shelf: Shelf) -> None:
+    install(shelf, A)
+    with contextlib.suppress(RuntimeError), _install.workplace(shelf) as path:
+        os.makedirs(os.path.join(path, "half"))
+        raise RuntimeError
+    assert sorted(os.listdir(shelf.directory)) == [A, "current"]
+
+
+def test_the_items_say_what_will_be_done(shelf: Shelf) -> None:
+    for version in (A, B):
+        install(shelf, version)
+    leftover = _files.temporary_name()
+    Path(shelf.path(leftover)).mkdir()
+    found = [
+        (item.kind, os.path.basename(item.subject), item.expected, item.actual)
+        for item in _install.items(shelf, C, ["is missing"], shelf.surplus(C, 1, []))
+    ]
+    assert found == [
+        ("environment", C, "the declared environment", "is missing"),
+        ("current-link", "current", C, B),
+        ("surplus-environment", A, "absent", "present"),
+        ("leftover", leftover, "absent", "left by a run that was killed"),
+    ]
+
+
+def test_a_second_run_waits_and_then_says_for_whom(shelf: Shelf) -> None:
+    waiting = _install.locked(shelf.directory, 0.3)
+    with _install.locked(shelf.directory, 1), pytest.raises(InstallError) as refusal:
+        waiting.__enter__()
+    assert str(refusal.value) == (
+        f"{shelf.directory}: another run has been installing here for more than 0.3 s.\n"
+        "    Wait for it to end, or end it, and run again. Nothing was changed."
+    )
+
+
+def test_a_second_run_goes_on_when_the_first_has_ended(shelf: Shelf) -> None:
+    order: list[str] = []
+    entered = threading.Event()
+
+    def first() -> None:
+        with _install.locked(shelf.directory, 5):
+            entered.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    entered.wait()
+    with _install.locked(shelf.directory, 5):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
