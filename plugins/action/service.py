@@ -74,9 +74,9 @@ class ActionModule(ActionBase):
         if template is not None:
             return self._render(template, {**task_vars, **extra})
         if source is not None:
-            return self._loader.get_text_file_contents(self._find("files", source))
-        secret = entry.get("secret_content")
-        return secret if secret is not None else entry.get("content")
+            return str(self._loader.get_text_file_contents(self._find("files", source)))
+        content = entry["secret_content"] if entry.get("secret_content") is not None else entry.get("content")
+        return None if content is None else str(content)
 
     def _render(self, name: str, variables: dict[str, Any]) -> str:
         path = self._find("templates", name)

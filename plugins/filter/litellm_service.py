@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -11,7 +12,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_service imp
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
 
-def decide(wanted: Any, **settings: Any) -> dict[str, Any]:
+def decide(wanted: Mapping[str, Any], **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - the function below types them
     """Decide, or refuse with every reason."""
     try:
         return litellm_service(wanted, **settings)

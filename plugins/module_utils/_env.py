@@ -31,7 +31,9 @@ def generated_content(base: bytes, current: bytes | None, generate: Mapping[str,
     ``generate`` maps a variable's name to the prefix of its value, such as ``sk-``.
     """
     kept = read_environment(current)
-    lines = [f"{name}={kept.get(name) or prefix + secrets.token_urlsafe(TOKEN_BYTES)}" for name, prefix in generate.items()]
+    lines = [
+        f"{name}={kept.get(name) or prefix + secrets.token_urlsafe(TOKEN_BYTES)}" for name, prefix in generate.items()
+    ]
     head = base if not base or base.endswith(b"\n") else base + b"\n"
     return head + "".join(f"{line}\n" for line in lines).encode()
 

@@ -75,8 +75,12 @@ def _address(text: str) -> str:
 
 def covers(listener: str, wanted: str) -> bool:
     """Whether a socket bound to one address takes what is meant for another."""
-    return listener == wanted or listener in ("0.0.0.0", "::") or wanted in ("0.0.0.0", "::") \
+    return (
+        listener == wanted
+        or listener in ("0.0.0.0", "::")
+        or wanted in ("0.0.0.0", "::")
         or listener == f"::ffff:{wanted}"
+    )
 
 
 def socket_inodes(pid: int) -> set[str]:

@@ -7,8 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import ABSENT, Comparison, Write, differs
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Found, Item
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    Comparison,
+    FileFound,
+    Found,
+    Item,
+    Write,
+)
 
 STATE_KINDS = (
     "not-active",
@@ -37,7 +43,7 @@ def _file_blocks(writes: Iterable[Write], found: Found) -> Iterator[dict[str, st
     """One block a file; the two colours of one declared file share a block when they change alike."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for write in writes:
-        file = found.files.get(write.path, ABSENT)
+        file = found.file(write.path)
         if differs(write, file):
             groups.setdefault((write.declared, *_texts(write, file)), []).append(write.path)
     for (declared, before, after), paths in groups.items():
@@ -92,10 +98,10 @@ def _state_block(item: Item) -> dict[str, str]:
 
 def secret_values(writes: Iterable[Write], files: Mapping[str, FileFound]) -> set[str]:
     """Every value of every secret file, old and new, that is long enough to be told from ordinary text."""
-    values = set()
+    values: set[str] = set()
     for write in writes:
         if write.secret:
-            for content in (write.content, files.get(write.path, ABSENT).content):
+            for content in (write.content, files.get(write.path, FileFound()).content):
                 values.update(value for value in read_environment(content).values() if len(value) >= 6)
     return values
 

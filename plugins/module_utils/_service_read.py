@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, read
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths, unit_path
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     DIGEST_VARIABLE,
     FileFound,
@@ -96,7 +96,7 @@ def _unit(properties: Mapping[str, str]) -> UnitFound:
 def _all_paths(wanted: Wanted, names: Iterable[str]) -> set[str]:
     files = {path for spec in wanted.files for path, _colour in concrete_paths(spec.path)}
     inputs = {path for spec in wanted.units for path in spec.inputs if "%i" not in path}
-    return files | inputs | {unit_path(wanted, name) for name in names}
+    return files | inputs | {wanted.unit_path(name) for name in names}
 
 
 def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[str]:
     home = os.path.dirname(os.path.dirname(wanted.unit_dir)) + "/"
     for name in (name for spec in wanted.units for name in spec.instances()):
         unit = units.get(name, UnitFound(name))
-        known = [*unit.drop_ins, *([unit.fragment] if unit.fragment not in ("", unit_path(wanted, name)) else [])]
+        known = [*unit.drop_ins, *([unit.fragment] if unit.fragment not in ("", wanted.unit_path(name)) else [])]
         yield from (path for path in known if path.startswith((runtime, home)))
         for directory in (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}user", f"{runtime}user.control"):
             for folder in {name, name.replace(f"@{name.rpartition('@')[2]}", "@.service") if "@" in name else name}:

@@ -34,6 +34,7 @@ def wanted_from(params: Mapping[str, Any]) -> Wanted:
         )
     return Wanted(
         name=params["name"],
+        home=params["home"],
         unit_dir=f"{params['home']}/.config/systemd/user",
         files=tuple(_file(entry) for entry in params["files"]),
         units=tuple(_unit(entry) for entry in params["units"]),
@@ -85,17 +86,19 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if not UNIT_NAME.fullmatch(entry["name"]):
-        yield f"{where}.name: '{entry['name']}' is no name of a service or socket unit."
-    if ("@." in entry["name"]) != entry["blue_green"]:
-        yield f"{where}.name: '{entry['name']}' and blue_green: {str(entry['blue_green']).lower()} do not fit; name@.service has colours."
+    name, coloured = entry["name"], str(entry["blue_green"]).lower()
+    if not UNIT_NAME.fullmatch(name):
+        yield f"{where}.name: '{name}' is no name of a service or socket unit."
+    if ("@." in name) != entry["blue_green"]:
+        yield f"{where}.name: '{name}' and blue_green: {coloured} do not fit; name@.service has colours."
     if not entry["content"]:
-        yield f"{where}: {entry['name']} has no content. Give content or template."
+        yield f"{where}: {name} has no content. Give content or template."
     elif DIGEST_MARK not in entry["content"]:
-        yield f"{where}: {entry['name']} lacks the line Environment=LLM_STACK_DIGEST={DIGEST_MARK}, without which a stale process is invisible."
+        line = f"Environment=LLM_STACK_DIGEST={DIGEST_MARK}"
+        yield f"{where}: {name} lacks the line {line}, without which a stale process is invisible."
     for text in entry["listens"]:
-        number = text.rpartition(":")[2]
-        if not number.isdigit() or not 0 < int(number) < 65536 or ":" not in text:
+        address, _colon, number = text.rpartition(":")
+        if not address or not number.isdigit() or not 0 < int(number) < 65536:
             yield f"{where}.listens: '{text}' is no address and port such as 127.0.0.1:8080."
 
 

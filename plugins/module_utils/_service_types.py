@@ -8,8 +8,8 @@ changing in ``_transaction``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Optional, Tuple
 
 COLOURS = ("a", "b")
 """The two instances of a blue/green unit; exactly one of them serves."""
@@ -28,7 +28,7 @@ class FileSpec:
     content: bytes
     mode: int = 0o644
     secret: bool = False
-    generate: Tuple[Tuple[str, str], ...] = ()
+    generate: tuple[tuple[str, str], ...] = ()
     """Pairs of variable name and prefix: values that are made once on the host and then kept."""
 
 
@@ -51,13 +51,13 @@ class UnitSpec:
     body: str
     enabled: bool = True
     started: bool = True
-    inputs: Tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     """Paths of the files that the process reads at start; they are part of its digest."""
-    environment_files: Tuple[str, ...] = ()
+    environment_files: tuple[str, ...] = ()
     """Those inputs that systemd reads as EnvironmentFile=."""
-    watch: Tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
     """Prefixes of variables that only the environment files may set in the running process."""
-    listens: Tuple[Port, ...] = ()
+    listens: tuple[Port, ...] = ()
     blue_green: bool = False
     ready_timeout: float = 300.0
     settle: float = 2.0
@@ -66,7 +66,7 @@ class UnitSpec:
         """The unit's name for one colour (the name itself where there are no colours)."""
         return self.name.replace("@.", f"@{colour}.") if self.blue_green else self.name
 
-    def instances(self) -> Tuple[str, ...]:
+    def instances(self) -> tuple[str, ...]:
         """Every concrete unit that this specification stands for."""
         return tuple(self.instance(colour) for colour in COLOURS) if self.blue_green else (self.name,)
 
@@ -86,16 +86,27 @@ class Wanted:
 
     name: str
     unit_dir: str
-    files: Tuple[FileSpec, ...] = ()
-    units: Tuple[UnitSpec, ...] = ()
-    requires: Tuple[Requirement, ...] = ()
+    files: tuple[FileSpec, ...] = ()
+    units: tuple[UnitSpec, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    home: str = ""
+    """The account's home, which a unit may call %h."""
+
+    def unit_path(self, name: str) -> str:
+        """Where a unit's file lives."""
+        return f"{self.unit_dir}/{name}"
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """Every concrete unit of this transaction."""
+        return tuple(name for spec in self.units for name in spec.instances())
 
 
 @dataclass(frozen=True)
 class FileFound:
-    """A file as it is; ``content`` is None where there is none, ``changed_at`` is its ctime in seconds since the epoch."""
+    """A file as it is; ``content`` is None where there is none, ``changed_at`` its ctime in seconds since the epoch."""
 
-    content: Optional[bytes] = None
+    content: bytes | None = None
     mode: int = 0
     changed_at: float = 0.0
     strange: str = ""
@@ -113,7 +124,7 @@ class UnitFound:
     file_state: str = ""
     result: str = ""
     fragment: str = ""
-    drop_ins: Tuple[str, ...] = ()
+    drop_ins: tuple[str, ...] = ()
     digest: str = ""
     """The digest in the manager's memory; empty where the unit carries none."""
     pid: int = 0
@@ -152,8 +163,8 @@ class PortFound:
 class Manifest:
     """What the last completed run left on the host; ``ok`` is False where it is missing or was edited."""
 
-    files: Tuple[str, ...] = ()
-    units: Tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
     ok: bool = False
     exists: bool = False
 
@@ -164,10 +175,10 @@ class Found:
 
     files: Mapping[str, FileFound] = field(default_factory=dict)
     units: Mapping[str, UnitFound] = field(default_factory=dict)
-    ports: Tuple[PortFound, ...] = ()
-    drop_ins: Tuple[str, ...] = ()
+    ports: tuple[PortFound, ...] = ()
+    drop_ins: tuple[str, ...] = ()
     """Drop-in files beside our units that nobody declared."""
-    leftovers: Tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
     """Temporary files of a run that was killed."""
     manager: bool = True
     linger: bool = True
@@ -177,6 +188,18 @@ class Found:
     requires: Mapping[str, str] = field(default_factory=dict)
     """Per required path the identity of what is installed there, part of the digest of what runs from it."""
     salt: bytes = b""
+
+    def file(self, path: str) -> FileFound:
+        """What is at a path."""
+        return self.files.get(path, FileFound())
+
+    def unit(self, name: str) -> UnitFound:
+        """What a unit is like."""
+        return self.units.get(name, UnitFound(name))
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is at this path."""
+        return self.file(path).content is not None or bool(self.file(path).strange)
 
 
 @dataclass(frozen=True)
@@ -189,7 +212,7 @@ class Item:
     actual: str
     remedy: str = "deploy"
 
-    def as_dict(self) -> Dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         return {
             "kind": self.kind,
             "subject": self.subject,
@@ -197,3 +220,40 @@ class Item:
             "actual": self.actual,
             "remedy": self.remedy,
         }
+
+
+@dataclass(frozen=True)
+class Write:
+    """One concrete file as it must end up. ``late`` files belong to the idle colour and wait for the switch."""
+
+    path: str
+    content: bytes
+    mode: int
+    secret: bool
+    declared: str
+    """The path as declared: ``%i`` or ``@.`` stands for the colour."""
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to one unit, and why. ``serving`` is the unit that serves afterwards."""
+
+    spec: UnitSpec
+    action: str
+    serving: str
+    digest: str
+    reasons: tuple[str, ...] = ()
+    retire: tuple[str, ...] = ()
+    """Units that stop and are disabled once ``serving`` is ready."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All differences, and what follows from them."""
+
+    items: tuple[Item, ...]
+    writes: tuple[Write, ...]
+    decisions: tuple[Decision, ...]
+    orphan_units: tuple[str, ...]
+    orphan_files: tuple[str, ...]

@@ -73,8 +73,11 @@ class Manager:
     def journal(self, unit: str, invocation: str, lines: int = 400) -> list[str]:
         """The messages of one start of a unit, oldest first; empty where the journal cannot be read."""
         command = ["journalctl", "--user", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}"]
-        match = [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"USER_INVOCATION_ID={invocation}"] if invocation \
+        match = (
+            [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"USER_INVOCATION_ID={invocation}"]
+            if invocation
             else [f"--user-unit={unit}"]
+        )
         try:
             return self._run([*command, *match]).splitlines()
         except ManagerError:
@@ -83,7 +86,13 @@ class Manager:
     def _run(self, command: list[str]) -> str:
         try:
             done = subprocess.run(
-                command, env=self.environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False
+                command,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT,
+                check=False,
             )
         except FileNotFoundError:
             raise ManagerError(f"{command[0]} is not installed on this host.") from None
@@ -104,7 +113,11 @@ def enable_linger() -> str:
     """Let this account linger; return what loginctl said where it refused, empty when done."""
     try:
         done = subprocess.run(
-            ["loginctl", "--no-ask-password", "enable-linger"], capture_output=True, text=True, timeout=TIMEOUT, check=False
+            ["loginctl", "--no-ask-password", "enable-linger"],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
         )
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         return str(error)

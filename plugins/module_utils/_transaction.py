@@ -10,41 +10,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures import explain
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove, write_atomic
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import redact, secret_values
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import (
-    ABSENT,
+from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import secret_values
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_file, read_units
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     Comparison,
     Decision,
-    Write,
-    differs,
+    FileFound,
+    Found,
+    Wanted,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_file, read_units
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Found, UnitFound, Wanted
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State, now
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError, enable_linger
 
-POLL = 0.2
-"""Seconds between two looks at a unit that starts."""
 RESTORE_TIMEOUT = 600.0
 """Seconds that the previous version may take to serve again; it is given more patience than a new one."""
 
 
 class ChangeError(Exception):
     """A change that did not work; str() says what failed, why, and what serves now."""
-
-
-class StartError(Exception):
-    """A unit that did not become ready; str() is the headline, ``lines`` explain it."""
-
-    def __init__(self, headline: str, lines: Sequence[str] = ()) -> None:
-        super().__init__(headline)
-        self.lines = tuple(lines)
 
 
 @dataclass
@@ -59,6 +48,10 @@ class Transaction:
     facts: Mapping[str, object] = field(default_factory=dict)
     on_step: Callable[[str], None] = lambda _name: None
     ready: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.manager, secret_values(self.comparison.writes, self.found.files))
 
     def run(self) -> None:
         """Converge; on any failure restore the previous state and raise ChangeError with both facts."""
@@ -79,10 +72,13 @@ class Transaction:
         self.on_step("snapshot")
         units = self.found.units.values()
         touched = {write.path for write in self.comparison.writes} | set(self.comparison.orphan_files)
-        files = {path: self.found.files.get(path, ABSENT) for path in touched}
+        files = {path: self.found.file(path) for path in touched}
         files.update({path: read_file(path) for path in self.found.drop_ins})
         snapshot = Snapshot(
-            now(), files, tuple(u.name for u in units if u.alive), tuple(u.name for u in units if u.file_state == "enabled")
+            now(),
+            files,
+            tuple(u.name for u in units if u.alive),
+            tuple(u.name for u in units if u.file_state == "enabled"),
         )
         older = self.state.snapshot()
         if older:
@@ -127,7 +123,7 @@ class Transaction:
         """Write what differs; tell whether a unit file was among it."""
         unit_files = False
         for write in self.comparison.writes:
-            if write.late == late and differs(write, self.found.files.get(write.path, ABSENT)):
+            if write.late == late and differs(write, self.found.file(write.path)):
                 write_atomic(write.path, write.content, write.mode)
                 unit_files = unit_files or write.path.startswith(self.wanted.unit_dir + "/")
         return unit_files
@@ -135,7 +131,7 @@ class Transaction:
     def _start_all(self) -> None:
         """Start or restart what needs it: all at once, unless a port must become free or a socket be bound anew."""
         decisions = [d for d in self.comparison.decisions if d.action in ("start", "restart", "switch", "wait")]
-        before = {d.serving: self.found.units.get(d.serving, UnitFound(d.serving)) for d in decisions}
+        before = {d.serving: self.found.unit(d.serving) for d in decisions}
         changed = [d for d in decisions if d.action != "wait"]
         if changed:
             self._reset_failed([d.serving for d in changed])
@@ -145,16 +141,16 @@ class Transaction:
             self.manager.systemctl(verb, "--no-block", "--", decision.serving)
         for decision in self.comparison.decisions:
             if decision.action == "stop":
-                live = [n for n in decision.spec.instances() if self.found.units.get(n, UnitFound(n)).alive]
+                live = [n for n in decision.spec.instances() if self.found.unit(n).alive]
                 self.manager.systemctl("stop", "--", *live)
         for decision in decisions:
             old = before[decision.serving].invocation if decision.action == "restart" else ""
-            self.ready[decision.serving] = self._wait_ready(decision.serving, decision.spec.ready_timeout, old)
-        self._settle(changed)
+            self.ready[decision.serving] = self.watch.ready(decision.serving, decision.spec.ready_timeout, old)
+        self.watch.settled(changed)
 
     def _reset_failed(self, names: Iterable[str]) -> None:
         """Forget earlier failures, so that a start limit does not forbid the attempt."""
-        failed = [name for name in names if self.found.units.get(name, UnitFound(name)).active == "failed"]
+        failed = [name for name in names if self.found.unit(name).active == "failed"]
         if failed:
             self.manager.systemctl("reset-failed", "--", *failed)
 
@@ -169,43 +165,8 @@ class Transaction:
         if stop:
             self.manager.systemctl("stop", "--", *stop)
 
-    def _wait_ready(self, name: str, timeout: float, old_invocation: str) -> float:
-        """Wait until the unit itself reports ready; end early when it fails. Returns seconds."""
-        begin = time.monotonic()
-        draining = 0.0
-        while True:
-            unit = read_units(self.manager, [name])[name]
-            waited = time.monotonic() - begin - draining
-            fresh = unit.invocation != old_invocation and bool(unit.invocation)
-            if fresh and unit.running:
-                return round(waited, 1)
-            if unit.active == "deactivating":
-                draining += POLL
-            elif unit.active == "failed" or (fresh and (unit.sub == "auto-restart" or unit.restarts > 0)):
-                raise self._start_error(unit, f"{_ending(unit)} after {waited:.1f} s")
-            elif waited > timeout:
-                raise self._start_error(unit, f"it gave no sign of being ready within {timeout:.0f} s")
-            time.sleep(POLL)
-
-    def _settle(self, changed: Sequence[Decision]) -> None:
-        """Watch a little longer: a service that exits right after it reported ready is no success."""
-        services = [d for d in changed if d.serving.endswith(".service")]
-        deadline = time.monotonic() + max((d.spec.settle for d in services), default=0.0)
-        names = [d.serving for d in services]
-        while names and time.monotonic() < deadline:
-            for unit in read_units(self.manager, names).values():
-                if not unit.running or unit.restarts > 0:
-                    raise self._start_error(unit, f"it became ready and then {_ending(unit)}")
-            time.sleep(POLL)
-
-    def _start_error(self, unit: UnitFound, what: str) -> StartError:
-        time.sleep(POLL)
-        secrets = secret_values(self.comparison.writes, self.found.files)
-        lines = [redact(line, secrets) for line in self.manager.journal(unit.name, unit.invocation)]
-        return StartError(f"{unit.name} did not become ready: {what}.", explain(lines))
-
     def _enable(self, decision: Decision) -> None:
-        state = self.found.units.get(decision.serving, UnitFound(decision.serving)).file_state
+        state = self.found.unit(decision.serving).file_state
         if decision.spec.enabled and state != "enabled":
             self.manager.systemctl("enable", "--quiet", "--", decision.serving)
         elif not decision.spec.enabled and state == "enabled":
@@ -214,7 +175,7 @@ class Transaction:
     def _retire(self, decision: Decision) -> None:
         """Take the other colour out of service; it drains for as long as its unit allows, and we do not wait."""
         for name in decision.retire:
-            if self.found.units.get(name, UnitFound(name)).file_state == "enabled":
+            if self.found.unit(name).file_state == "enabled":
                 self.manager.systemctl("disable", "--quiet", "--", name)
             self.manager.systemctl("stop", "--no-block", "--", name)
 
@@ -222,7 +183,7 @@ class Transaction:
         """Remove exactly what the manifest says we made and the declaration no longer has."""
         units = self.comparison.orphan_units
         if units:
-            loaded = [n for n in units if self.found.units.get(n, UnitFound(n)).load != "not-found"]
+            loaded = [n for n in units if self.found.unit(n).load != "not-found"]
             if loaded:
                 self.manager.systemctl("disable", "--quiet", "--now", "--", *loaded)
         for path in (*self.comparison.orphan_files, *self.found.leftovers):
@@ -232,7 +193,9 @@ class Transaction:
 
     def commit(self) -> None:
         self.on_step("manifest")
-        files = {write.path: hashlib.sha256(self.found.salt + write.content).hexdigest() for write in self.comparison.writes}
+        files = {
+            write.path: hashlib.sha256(self.found.salt + write.content).hexdigest() for write in self.comparison.writes
+        }
         units = sorted({name for spec in self.wanted.units for name in spec.instances()})
         self.state.write_manifest(files, units, self.facts)
         self.on_step("end")
@@ -264,7 +227,10 @@ class Transaction:
         self.state.drop_snapshot()
         if not snapshot.active:
             return "Nothing served before, so nothing serves now; the files are as they were."
-        kept = [f"{n} kept serving" if s is None else f"{n} is serving again (ready after {s:.1f} s)" for n, s in took.items()]
+        kept = [
+            f"{n} kept serving" if s is None else f"{n} is serving again (ready after {s:.1f} s)"
+            for n, s in took.items()
+        ]
         return f"{'; '.join(kept)}. The declaration was not applied."
 
     def _serve_again(self, names: Sequence[str]) -> dict[str, float | None]:
@@ -277,7 +243,7 @@ class Transaction:
                 if unit.active == "failed":
                     self.manager.systemctl("reset-failed", "--", name)
                 self.manager.systemctl("restart", "--no-block", "--", name)
-                took[name] = self._wait_ready(name, RESTORE_TIMEOUT, unit.invocation)
+                took[name] = self.watch.ready(name, RESTORE_TIMEOUT, unit.invocation)
         return {name: seconds for name, seconds in took.items() if name.endswith(".service")} or took
 
     @staticmethod
@@ -292,19 +258,6 @@ def _put_file_back(path: str, file: FileFound) -> None:
             remove(path)
     elif read_file(path).content != file.content or read_file(path).mode != file.mode:
         write_atomic(path, file.content, file.mode)
-
-
-def _ending(unit: UnitFound) -> str:
-    """How a start ended, in words."""
-    if unit.result == "timeout":
-        return "it exceeded the unit's own time limit"
-    if unit.result == "signal" or unit.result == "core-dump":
-        return f"it was ended by signal {unit.exit_code}"
-    if unit.result in ("oom-kill",):
-        return "the kernel killed it for lack of memory"
-    if unit.result == "start-limit-hit":
-        return "it failed too often in a short time"
-    return f"it exited with code {unit.exit_code}"
 
 
 def remove_all(wanted_units: Sequence[str], files: Sequence[str], manager: Manager, state: State) -> None:

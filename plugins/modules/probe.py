@@ -143,6 +143,7 @@ failed_checks:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, faults
@@ -157,8 +158,8 @@ ARGUMENT_SPEC = {
 }
 
 
-class Unreadable(Exception):
-    """The file with the keys is there and cannot be read."""
+class Refused(Exception):
+    """Why nothing can be checked; the text is the message for people."""
 
 
 def keys_of(path: str) -> dict[str, str]:
@@ -167,24 +168,27 @@ def keys_of(path: str) -> dict[str, str]:
     try:
         found = read_environment(file.read_bytes() if file.exists() else b"")
     except OSError as error:
-        raise Unreadable(f"The keys in {path} cannot be read: {error.strerror}.") from error
+        raise Refused(f"The keys in {path} cannot be read: {error.strerror}.") from error
     return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": found.get("LLAMA_API_KEY", "")}
+
+
+def prepare(params: dict[str, Any]) -> Probe:
+    """Make sure that the checks can run, and give them the keys."""
+    wrong = faults(params["checks"])
+    if wrong:
+        raise Refused("\n".join(wrong))
+    return Probe(keys_of(params["secrets_file"]), params["timeout"], params["concurrency"])
 
 
 def main() -> None:
     """Run the checks and return what they found."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    checks, wrong = module.params["checks"], faults(module.params["checks"])
-    if wrong:
-        module.fail_json(msg="\n".join(wrong))
     try:
-        keys = keys_of(module.params["secrets_file"])
-    except Unreadable as reason:
+        probe = prepare(module.params)
+    except Refused as reason:
         module.fail_json(msg=str(reason))
-    module.no_log_values.update(filter(None, keys.values()))
-    results = [
-        each.as_dict() for each in Probe(keys, module.params["timeout"], module.params["concurrency"]).run(checks)
-    ]
+    module.no_log_values.update(filter(None, probe.keys.values()))
+    results = [each.as_dict() for each in probe.run(module.params["checks"])]
     failed = sum(each["state"] == FAIL for each in results)
     module.exit_json(changed=False, results=results, failed_checks=failed)
 

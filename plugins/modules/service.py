@@ -190,7 +190,7 @@ options:
     default: true
   home:
     description:
-      - Home of the account. Its records are in C(.local/state/llm-stack), its units in C(.config/systemd/user) below it.
+      - Home of the account, with its records in C(.local/state/llm-stack) and its units in C(.config/systemd/user).
       - Only check mode on a host that lacks the account needs another value than the default.
     type: path
     default: "~"
@@ -261,14 +261,15 @@ ready:
 import os
 import pwd
 import signal
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import Comparison, compare, with_generated
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_spec import SpecError, wanted_from
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Found, Item, Wanted
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Comparison, Found, Item
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction, remove_all
@@ -352,7 +353,7 @@ def main() -> None:
     module.exit_json(**result)
 
 
-def present(module: AnsibleModule, manager: Manager, state: State) -> dict:
+def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, Any]:
     """Compare, and outside check mode converge."""
     wanted = wanted_from(module.params)
     assumed = module.check_mode and module.params["assume_installed"]
@@ -376,7 +377,7 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict:
     return result
 
 
-def absent(module: AnsibleModule, manager: Manager, state: State) -> dict:
+def absent(module: AnsibleModule, manager: Manager, state: State) -> dict[str, Any]:
     """Remove what the manifest lists."""
     manifest = state.manifest()
     items = [Item("orphan-unit", name, "absent", "present") for name in manifest.units]
@@ -387,7 +388,7 @@ def absent(module: AnsibleModule, manager: Manager, state: State) -> dict:
     return _result(comparison, Found())
 
 
-def _result(comparison: Comparison, found: Found) -> dict:
+def _result(comparison: Comparison, found: Found) -> dict[str, Any]:
     return {
         "changed": bool(comparison.items),
         "items": [item.as_dict() for item in comparison.items],
@@ -398,7 +399,7 @@ def _result(comparison: Comparison, found: Found) -> dict:
     }
 
 
-def _without(module: AnsibleModule, missing: list) -> dict:
+def _without(module: AnsibleModule, missing: list[dict[str, Any]]) -> dict[str, Any]:
     """The answer when something is not installed: nothing was compared and nothing changed."""
     if module.params["assume_installed"]:
         reasons = "; ".join(f"{each['path']}: {', '.join(each['reasons'])}" for each in missing)
@@ -410,13 +411,13 @@ def _need_manager(module: AnsibleModule, manager: Manager) -> None:
     if not manager.wait(MANAGER_WAIT):
         account = pwd.getpwuid(manager.uid).pw_name
         module.fail_json(
-            msg=f"There is no systemd user manager for account {account} (no /run/user/{manager.uid}/systemd/private after "
-            f"{MANAGER_WAIT:.0f} s). On a host that runs systemd, an administrator starts it for good with: "
-            f"loginctl enable-linger {account}. Nothing was changed."
+            msg=f"There is no systemd user manager for account {account}: /run/user/{manager.uid}/systemd/private is "
+            f"absent, also after {MANAGER_WAIT:.0f} s. On a host that runs systemd, an administrator starts it for "
+            f"good with: loginctl enable-linger {account}. Nothing was changed."
         )
 
 
-def _refuse_strangers(module: AnsibleModule, items: tuple) -> None:
+def _refuse_strangers(module: AnsibleModule, items: tuple[Item, ...]) -> None:
     held = [item for item in items if item.kind == "foreign-port-owner"]
     if held:
         lines = [f"{item.subject} should be {item.expected}, but is {item.actual}; {item.remedy}." for item in held]

@@ -87,6 +87,7 @@ import grp
 import os
 import pwd
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Item
@@ -109,9 +110,14 @@ def main() -> None:
         converge(module, {item.kind for item in items})
     account = find(module.params["name"])
     home = account.pw_dir if account else module.params["home"] or f"/home/{module.params['name']}"
-    diff = {"before": "".join(f"{i.kind}: {i.actual}\n" for i in items), "after": "".join(f"{i.kind}: {i.expected}\n" for i in items)}
+    diff = {
+        "before": "".join(f"{i.kind}: {i.actual}\n" for i in items),
+        "after": "".join(f"{i.kind}: {i.expected}\n" for i in items),
+    }
     facts = {"uid": account.pw_uid} if account else {}
-    module.exit_json(changed=bool(items), exists=bool(account), home=home, items=[i.as_dict() for i in items], diff=diff, **facts)
+    module.exit_json(
+        changed=bool(items), exists=bool(account), home=home, items=[i.as_dict() for i in items], diff=diff, **facts
+    )
 
 
 def find(name: str) -> pwd.struct_passwd | None:
@@ -122,7 +128,7 @@ def find(name: str) -> pwd.struct_passwd | None:
         return None
 
 
-def differences(params: dict) -> list[Item]:
+def differences(params: dict[str, Any]) -> list[Item]:
     """What is not as declared."""
     name, account = params["name"], find(params["name"])
     items = [] if account else [Item("account", name, "exists", "absent")]
@@ -141,10 +147,15 @@ def converge(module: AnsibleModule, kinds: set[str]) -> None:
     """Make it so, in the order in which one thing needs the other."""
     name = module.params["name"]
     if os.geteuid() != 0:
-        module.fail_json(msg=f"Account {name} cannot be managed without root. Set become: true for this task. Nothing was changed.")
+        module.fail_json(
+            msg=f"Account {name} cannot be managed without root. Set become: true for this task. Nothing was changed."
+        )
     if "account" in kinds:
         home = ["--home-dir", module.params["home"]] if module.params["home"] else []
-        run(module, ["useradd", "--system", "--user-group", "--create-home", "--shell", module.params["shell"], *home, name])
+        run(
+            module,
+            ["useradd", "--system", "--user-group", "--create-home", "--shell", module.params["shell"], *home, name],
+        )
     if "groups" in kinds:
         run(module, ["usermod", "--append", "--groups", ",".join(module.params["groups"]), name])
     if "linger" in kinds:
@@ -161,8 +172,9 @@ def start_manager(module: AnsibleModule) -> None:
     while not Manager(account.pw_uid).present():
         if time.monotonic() > deadline:
             module.fail_json(
-                msg=f"The user manager of {account.pw_name} did not come up within {module.params['timeout']:.0f} s. "
-                f"Look at: systemctl status user@{account.pw_uid}.service. It needs the packages dbus-user-session and libpam-systemd."
+                msg=f"The user manager of {account.pw_name} did not come up in {module.params['timeout']:.0f} s. "
+                f"Look at: systemctl status user@{account.pw_uid}.service. "
+                "It needs the packages dbus-user-session and libpam-systemd."
             )
         time.sleep(0.1)
 
