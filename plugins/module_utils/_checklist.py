@@ -55,6 +55,7 @@ def _gateways(declared: Declaration, routing: Routing, served: list[str]) -> Ite
     for host, bind in sorted(routing.gateways.items()):
         url = base_url(bind, declared.gateway.port)
         yield _check("gateway_alive", host, url, url=url)
+        yield _check("gateway_key", host, url, url=url)
         yield _check("gateway_models", host, url, url=url, models=served)
         for name in sorted(declared.models):
             yield _check("route", host, name, url=url, model=name, api_bases=bases[name])

@@ -82,8 +82,8 @@ VARIABLES: Mapping[str, Field] = {
     "gateway": GATEWAY,
 }
 
-# What is declared for each host, with no place of its own in the declaration; and what the plan itself is kept in.
-HOST_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}plan")
+# Variables that are no part of the declaration: those of each host, what a playbook works on, and the plan itself.
+OTHER_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}target", f"{PREFIX}plan")
 
 DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
     {"match": r"^[^/]+:[^/]+$", "engine": "ollama"},
@@ -176,7 +176,7 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
 def _unknown(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key in written:
         if key not in VARIABLES and key not in ("hosts", "conflicts"):
-            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *HOST_VARIABLES[:2]]
+            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *OTHER_VARIABLES[:3]]
             yield Problem(f"{PREFIX}{key}", NOTHING, "is not a known variable.", nearest(f"{PREFIX}{key}", known))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import (
     ENGINES,
-    HOST_VARIABLES,
+    OTHER_VARIABLES,
     PREFIX,
     VARIABLES,
 )
@@ -26,7 +26,7 @@ def declaration(
     An unknown variable is passed on by its name alone, for the plan to refuse it together with all the rest. The key of
     an instance is never read into the declaration, only whether there is one.
     """
-    names = [name for name in variables if name.startswith(PREFIX) and name not in HOST_VARIABLES]
+    names = [name for name in variables if name.startswith(PREFIX) and name not in OTHER_VARIABLES]
     declared = {name[len(PREFIX) :]: plain(variables[name]) for name in names}
     memberships = {name: sorted(group for group in GROUPS if name in groups.get(group, ())) for name in groups["all"]}
     serving = {name: hostvars[name] for name, member_of in sorted(memberships.items()) if member_of}

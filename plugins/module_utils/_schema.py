@@ -169,7 +169,9 @@ def _as_number(value: object, spec: Field, whole: bool) -> str:
 
 def _is_unit(word: str | None, spec: Field) -> bool:
     """Tell whether the text after a number says what the number counts anyway, so that it can be left out."""
-    return not word or word.strip() in spec.what or (word.strip() in ("s", "sec") and "seconds" in spec.what)
+    if not word or (word.strip() in ("s", "sec") and "seconds" in spec.what):
+        return True
+    return re.search(rf"\b{re.escape(word.strip())}$", spec.what) is not None
 
 
 def _check_bounds(value: float, spec: Field, path: str) -> Iterator[Problem]:

@@ -23,6 +23,12 @@ COUNT = Field("int", "a number of requests", low=1)
             SECONDS, "5s", "'5s' is not a number of seconds.\n    Write 5.", id="a unit that goes without saying"
         ),
         pytest.param(
+            Field("int", "a number of tokens", low=1),
+            "4s",
+            "'4s' is not a number of tokens.\n    Write a number of tokens, at least 1.",
+            id="a unit that belongs to something else",
+        ),
+        pytest.param(
             SECONDS, "2.5 seconds", "'2.5 seconds' is not a number of seconds.\n    Write 2.5.", id="a unit in words"
         ),
         pytest.param(
