@@ -221,7 +221,7 @@ def _note(path: str, digest: str, text: str) -> dict[str, object]:
 
 def _compare_absent(wanted: Wanted) -> Comparison:
     """Return what goes when no environment of this name is wanted any more; those in use stay."""
-    surplus = wanted.shelf.surplus("", 0, wanted.in_use)
+    surplus = wanted.shelf.removable(wanted.in_use)
     return Comparison("", (), tuple(_install.removals(wanted.shelf, surplus)), False, False, tuple(surplus))
 
 

@@ -61,12 +61,16 @@ class Shelf:
         return []
 
     def surplus(self, wanted: str, keep: int, in_use: Iterable[str]) -> list[str]:
-        """Return the versions that nobody needs: neither wanted, nor in use, nor among the last few."""
+        """Return the versions that nobody needs: neither wanted, nor in use or running, nor among the last few."""
+        old = [name for name in self.removable(in_use) if name != wanted]
+        kept = [name for name in old if self._last_current(name)][:keep]
+        running = running_from([self.path(name) for name in old if name not in kept])
+        return [name for name in old if name not in kept and self.path(name) not in running]
+
+    def removable(self, in_use: Iterable[str]) -> list[str]:
+        """Return the versions that the declaration does not protect."""
         used = {os.path.realpath(os.path.expanduser(path)) for path in in_use}
-        others = [name for name in self.versions() if name != wanted]
-        complete = [name for name in others if self._last_current(name)]
-        kept = set(complete[:keep])
-        return [name for name in others if name not in kept and os.path.realpath(self.path(name)) not in used]
+        return [name for name in self.versions() if os.path.realpath(self.path(name)) not in used]
 
     def _last_current(self, version: str) -> int:
         """Return when this version was made current last; 0 where it was never completed."""
@@ -74,6 +78,27 @@ class Shelf:
             return os.stat(os.path.join(self.path(version), self.marker)).st_mtime_ns
         except OSError:
             return 0
+
+
+def running_from(paths: Sequence[str]) -> set[str]:
+    """Return the directories that a process of this account was started from or has files of in memory.
+
+    After a rollback the version that serves is older than the one that failed, so age alone must not decide.
+    """
+    needles = {path: f"{os.path.realpath(path)}/".encode() for path in paths}
+    used: set[str] = set()
+    for pid in filter(str.isdigit, os.listdir("/proc") if paths else []):
+        text = b"".join(_read_quietly(f"/proc/{pid}/{name}") for name in ("cmdline", "maps"))
+        used |= {path for path, needle in needles.items() if needle in text or f"{path}/".encode() in text}
+    return used
+
+
+def _read_quietly(path: str) -> bytes:
+    try:
+        with open(path, "rb") as source:
+            return source.read()
+    except OSError:
+        return b""
 
 
 def items(shelf: Shelf, version: str, reasons: Sequence[str], surplus: Sequence[str]) -> Iterator[Item]:

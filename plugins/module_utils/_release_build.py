@@ -198,7 +198,7 @@ def _compare_absent(wanted: Wanted) -> Comparison:
     if wanted.kind == "file":
         paths = [path for path in (wanted.path, _release.note_path(wanted.path)) if os.path.lexists(path)]
         return Comparison(tuple(Item("file", path, "absent", "present") for path in paths), absent=True)
-    surplus = wanted.shelf.surplus("", 0, wanted.in_use)
+    surplus = wanted.shelf.removable(wanted.in_use)
     return Comparison(tuple(_install.removals(wanted.shelf, surplus)), surplus=tuple(surplus), absent=True)
 
 

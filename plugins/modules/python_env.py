@@ -97,7 +97,9 @@ options:
     elements: str
     default: []
   keep:
-    description: How many old environments stay for going back, the one that was current last first.
+    description:
+      - How many old environments stay for going back, the one that was current last first.
+      - Those that a process of the account runs from stay as well, and are not counted.
     type: int
     default: 1
   in_use:

@@ -83,7 +83,9 @@ options:
     type: bool
     default: false
   keep:
-    description: How many old versions stay for going back, the one that was current last first.
+    description:
+      - How many old versions stay for going back, the one that was current last first.
+      - Those that a process of the account runs from stay as well, and are not counted.
     type: int
     default: 1
   in_use:

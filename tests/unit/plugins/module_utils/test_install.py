@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -56,6 +58,17 @@ def test_what_is_in_use_stays_however_old(shelf: Shelf) -> None:
     assert shelf.surplus(C, 0, [shelf.path(A), "/elsewhere"]) == [B]
 
 
+def test_what_a_process_runs_from_stays_until_it_ends(shelf: Shelf) -> None:
+    for version in (A, B, C):
+        install(shelf, version)
+    process = subprocess.Popen([sys.executable, "-c", "input()", f"{shelf.path(A)}/bin/x"], stdin=subprocess.PIPE)
+    try:
+        assert shelf.surplus(C, 0, []) == [B]
+    finally:
+        process.communicate(b"\n")
+    assert shelf.surplus(C, 0, []) == [B, A]
+
+
 def test_a_version_without_a_marker_does_not_count_as_one_to_go_back_to(shelf: Shelf) -> None:
     for version in (A, B, C):
         install(shelf, version)
@@ -66,7 +79,7 @@ def test_a_version_without_a_marker_does_not_count_as_one_to_go_back_to(shelf: S
 def test_what_others_put_there_is_not_ours_to_remove(shelf: Shelf) -> None:
     install(shelf, A)
     Path(shelf.path("my-own")).mkdir()
-    assert shelf.surplus("", 0, []) == [A]
+    assert shelf.removable([]) == [A]
     _install.clear(shelf, [A], 1)
     assert os.listdir(shelf.directory) == ["my-own"]
 
