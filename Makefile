@@ -4,6 +4,8 @@
 
 # A fresh login over ssh often names a locale the machine does not have, and Ansible then refuses to start.
 export LC_ALL := C.UTF-8
+# Molecule wraps what commands print to the width of its frame.
+export MOLECULE_COMMAND_BORDERS := 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHON ?= python3
 

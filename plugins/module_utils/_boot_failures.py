@@ -128,13 +128,25 @@ _TABLE = (
     ),
     _Row(
         "dropped-deployments",
-        r"LiteLLM dropped (.+)",
+        r"LiteLLM left out (.+) of ",
         "LiteLLM does not serve every declared deployment.",
         "Correct the model's entry: its provider prefix and parameters.",
     ),
     _Row(
+        "unknown-provider",
+        r"LLM Provider NOT provided.*You passed model=(\S+)",
+        "LiteLLM does not know the provider in front of the model's name.",
+        "Write a provider that LiteLLM has, such as openai/NAME.",
+    ),
+    _Row(
+        "missing-value",
+        r"gateway\.py: .* needs .* in the environment",
+        "A value that the configuration names by os.environ/NAME is not set.",
+        "Give it in litellm_secrets.",
+    ),
+    _Row(
         "master-key",
-        r"LITELLM_MASTER_KEY|master[_ ]key",
+        r"(?i)master[_ ]key.*(unset|empty|weak|default|insecure|not set)",
         "LiteLLM refuses its master key.",
         "Use a key that starts with sk- and is no published default, or let the role generate one.",
     ),

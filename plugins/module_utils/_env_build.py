@@ -148,7 +148,8 @@ def apply(wanted: Wanted, comparison: Comparison) -> None:
         return
     with _install.locked(shelf.directory, wanted.timeout):
         _files.sweep_temporary(shelf.directory)
-        if comparison.build:
+        # A run that had the lock before this one may have made it already.
+        if comparison.build and verify_environment(shelf.path(comparison.digest), comparison.digest):
             uv = wanted.uv or fetch_uv(wanted)
             build(wanted, comparison, uv)
         _install.make_current(shelf, comparison.digest)

@@ -149,7 +149,8 @@ def apply(wanted: Wanted, comparison: Comparison, open_at: _download.Open) -> No
 
 def _apply_archive(wanted: Wanted, comparison: Comparison, open_at: _download.Open) -> None:
     shelf = wanted.shelf
-    if comparison.install:
+    # A run that had the lock before this one may have installed it already.
+    if comparison.install and _release.verify_release(shelf.path(wanted.folder), wanted.sha256):
         with _install.workplace(shelf) as path:
             built = _archive.unpack(_fetched(wanted, open_at), path, wanted.strip_top)
             _marker.complete(built, _release.MARKER, _note(wanted, built))
@@ -171,7 +172,7 @@ def _note(wanted: Wanted, built: str) -> dict[str, object]:
 
 
 def _apply_file(wanted: Wanted, comparison: Comparison, open_at: _download.Open) -> None:
-    if comparison.install:
+    if comparison.install and _release.verify_file(wanted.path, wanted.sha256):
         if wanted.src:
             shutil.copyfile(wanted.src, wanted.part)
             _download.check(wanted.part, wanted.sha256, wanted.src)

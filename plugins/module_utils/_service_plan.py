@@ -33,7 +33,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 
 def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
     """Compare the declaration with the host."""
-    decisions = tuple(decide(wanted, spec, found) for spec in wanted.units)
+    decisions = with_sockets(tuple(decide(wanted, spec, found) for spec in wanted.units))
     writes = tuple(_writes(wanted, decisions))
     orphan_units = tuple(name for name in found.manifest.units if name not in wanted.unit_names) if prune else ()
     wanted_paths = {write.path for write in writes}
@@ -52,6 +52,18 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
         ),
     ]
     return Comparison(tuple(items), writes, decisions, orphan_units, orphan_files)
+
+
+def with_sockets(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """Let a service that inherits its socket follow it: a socket cannot be bound anew while its service runs."""
+    anew = [d.serving for d in decisions if d.serving.endswith(".socket") and d.action == "restart"]
+    reasons = tuple(f"{socket} is bound anew" for socket in anew)
+    return tuple(
+        replace(d, action="restart", reasons=reasons)
+        if anew and d.action in ("keep", "wait") and any(f"Sockets={name}" in d.spec.body for name in anew)
+        else d
+        for d in decisions
+    )
 
 
 def with_generated(wanted: Wanted, found: Found) -> Wanted:

@@ -10,6 +10,7 @@ memory, an X- section is not.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -20,6 +21,8 @@ PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,Environment,MainPID,NRestarts,Result,"
     "ExecMainStatus,InvocationID,Job"
 )
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+"""What programs write to colour a terminal; a journal keeps it."""
 TIMEOUT = 90.0
 """Seconds that one call to the manager may take; starts are not waited for in such a call."""
 
@@ -79,7 +82,7 @@ class Manager:
             else [f"--user-unit={unit}"]
         )
         try:
-            return self._run([*command, *match]).splitlines()
+            return ESCAPES.sub("", self._run([*command, *match])).splitlines()
         except ManagerError:
             return []
 

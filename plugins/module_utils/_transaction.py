@@ -159,7 +159,8 @@ class Transaction:
         sockets = [d.serving for d in changed if d.serving.endswith(".socket") and d.action == "restart"]
         stop = list(sockets)
         if sockets:
-            stop += [n for d in self.comparison.decisions if d.spec.blue_green for n in d.spec.instances()]
+            users = [d.spec for d in self.comparison.decisions if any(f"Sockets={s}" in d.spec.body for s in sockets)]
+            stop += [name for spec in users for name in spec.instances()]
         held = {port.unit for port in self.found.ports if port.holder and port.unit}
         stop += [d.serving for d in changed if d.serving in held]
         if stop:
