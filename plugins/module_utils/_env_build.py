@@ -250,8 +250,10 @@ def _lines(texts: Sequence[str]) -> str:
     return "".join(f"{text}\n" for text in texts)
 
 
-def worded(wanted: Wanted, error: OSError) -> str:
-    """Word an error of the operating system that no step expected."""
+def worded(wanted: Wanted, error: Exception) -> str:
+    """Word a failure: ours say everything themselves, one of the operating system needs what was attempted."""
+    if not isinstance(error, OSError):
+        return str(error)
     return (
         f"The environment {wanted.name} was not completed: "
         f"{error.filename or wanted.shelf.directory}: {error.strerror or error}.\n"

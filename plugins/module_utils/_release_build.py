@@ -224,8 +224,10 @@ def diff(comparison: Comparison) -> list[dict[str, str]]:
     ]
 
 
-def worded(wanted: Wanted, error: OSError) -> str:
-    """Word an error of the operating system that no step expected."""
+def worded(wanted: Wanted, error: Exception) -> str:
+    """Word a failure: ours say everything themselves, one of the operating system needs what was attempted."""
+    if not isinstance(error, OSError):
+        return str(error)
     return (
         f"{wanted.target} was not completed: {error.filename or wanted.target}: {error.strerror or error}.\n"
         f"    Make it writable for the account, or set {'path' if wanted.kind == 'file' else 'root'} to one that is.\n"

@@ -231,9 +231,7 @@ def main() -> None:
         diff = {"diff": _env_build.diff(wanted, comparison)} if module._diff else {}
         if comparison.items and not module.check_mode:
             _env_build.apply(wanted, comparison)
-    except (StackError, InstallError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
+    except (StackError, InstallError, OSError) as error:
         module.fail_json(msg=_env_build.worded(wanted, error))
     module.exit_json(**result_of(wanted, comparison), **diff)
 

@@ -182,6 +182,13 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "int", "default": 60},
 }
 
+REQUIRED_IF = [
+    ("kind", "archive", ["name"]),
+    ("kind", "file", ["path"]),
+    ("state", "present", ["sha256"]),
+    ("state", "present", ["url", "src"], True),
+]
+
 
 def opener(timeout: float) -> Open:
     """Return what opens addresses with the proxies, certificates and ~/.netrc of the host."""
@@ -231,12 +238,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
         supports_check_mode=True,
-        required_if=[
-            ("kind", "archive", ["name"]),
-            ("kind", "file", ["path"]),
-            ("state", "present", ["sha256"]),
-            ("state", "present", ["url", "src"], True),
-        ],
+        required_if=REQUIRED_IF,
         mutually_exclusive=[("url", "src")],
     )
     wanted = wanted_from(module.params)
@@ -245,9 +247,7 @@ def main() -> None:
         diff = {"diff": _release_build.diff(comparison)} if module._diff else {}
         if comparison.items and not module.check_mode:
             _release_build.apply(wanted, comparison, opener(wanted.timeout))
-    except (StackError, InstallError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
+    except (StackError, InstallError, OSError) as error:
         module.fail_json(msg=_release_build.worded(wanted, error))
     module.exit_json(**result_of(wanted, comparison, module.params["state"]), **diff)
 
