@@ -61,7 +61,7 @@ def fetch(open_at: Open, url: str, part: str, sha256: str) -> None:
             raise InstallError(_text(url, str(error), "Correct url, or set src to a file on the host.")) from None
         except OSError as error:
             _raise_when_full(error, url)
-            reason = f"{getattr(error, 'reason', None) or error.strerror or error}"
+            reason = _why(error)
             continue
         if resumed and sha256_of(part) != sha256:
             # What an earlier run left may be of another file: only a whole download can be blamed on the server.
@@ -76,6 +76,12 @@ def fetch(open_at: Open, url: str, part: str, sha256: str) -> None:
     )
     remedy = f"Make the address reachable from this host, or set url to a mirror, or src to a file on the host.{kept}"
     raise InstallError(_text(url, f"no complete answer in {ATTEMPTS} attempts ({reason})", remedy))
+
+
+def _why(error: OSError) -> str:
+    """Return what the operating system said; HTTP clients wrap it."""
+    inner = getattr(error, "reason", error)
+    return str(getattr(inner, "strerror", None) or inner)
 
 
 def check(path: str, sha256: str, source: str) -> None:
