@@ -296,7 +296,9 @@ def test_another_model_at_the_address_leaves_the_old_one(run: Run, tmp_path: Pat
     ("name", "words"),
     [
         pytest.param("absent", "was not installed: the server answers 404 Not Found.", id="no such file"),
-        pytest.param("", "was not installed: no complete answer in 4 attempts (Connection refused).", id="nobody there"),
+        pytest.param(
+            "", "was not installed: no complete answer in 4 attempts (Connection refused).", id="nobody there"
+        ),
     ],
 )
 def test_a_download_that_does_not_work_says_why(run: Run, server: Server, name: str, words: str) -> None:
