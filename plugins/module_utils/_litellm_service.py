@@ -9,9 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
-from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import config_dir, environment, specifier
+from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
+    config_dir,
+    environment,
+    join_port,
+    specifier,
+)
 
 KEY = "LITELLM_MASTER_KEY"
+STOP_MARGIN = 30
+"""Seconds that systemd waits beyond the drain, which ends by itself, before it steps in."""
 
 
 def litellm_service(
@@ -29,60 +36,53 @@ def litellm_service(
 ) -> dict[str, Any]:
     """Return the declaration of the transaction; timeouts are in seconds.
 
-    Raises StackError for a configuration with nothing to serve (LiteLLM starts and answers every request with an
-    error) and for a key that LiteLLM refuses.
+    Raises StackError for a configuration with nothing to serve and for a key that LiteLLM refuses.
     """
     problems = list(_problems(config, master_key))
     if problems:
         raise StackError(problems)
-    etc = config_dir(home, "litellm")
-    built = environment(home, "litellm", lock, python)
-    secret_file = f"{etc}/secrets.env"
-    own_files = [f"{etc}/%i/config.yaml", f"{etc}/%i/gateway.py"]
+    etc, built = config_dir(home, "litellm"), environment(home, "litellm", lock, python)
+    paths = {"config": f"{etc}/%i/config.yaml", "launcher": f"{etc}/%i/gateway.py", "secrets": f"{etc}/secrets.env"}
     unit = {
         "argv": [
             f"{specifier(built['path'], home)}/bin/python",
-            *(_colour(path, home) for path in reversed(own_files)),
+            _coloured(paths, "launcher", home),
+            _coloured(paths, "config", home),
         ],
-        "secret_file": specifier(secret_file, home),
+        "secret_file": specifier(paths["secrets"], home),
         "ready_timeout": ready_timeout,
         "drain_timeout": drain_timeout,
-        # The drain ends by itself; systemd only steps in when it does not.
-        "stop_timeout": drain_timeout + 30,
+        "stop_timeout": drain_timeout + STOP_MARGIN,
     }
+    files = [
+        {"path": paths["config"], "template": "config.yaml.j2", "vars": {"config": config}, "mode": "0600"},
+        {"path": paths["launcher"], "src": "gateway.py"},
+        _secret_file(paths["secrets"], dict(secrets or {}), master_key),
+    ]
+    units = [_socket(join_port(host, port)), _service(paths, unit)]
+    return {"declaration": {"files": files, "units": units, "requires": [{"kind": "environment", **built}]}}
+
+
+def _socket(listen: str) -> dict[str, Any]:
+    return {"name": "litellm.socket", "template": "litellm.socket.j2", "vars": {"listen": listen}, "listens": [listen]}
+
+
+def _service(paths: Mapping[str, str], unit: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "declaration": {
-            "files": [
-                {"path": own_files[0], "template": "config.yaml.j2", "vars": {"config": config}, "mode": "0600"},
-                {"path": own_files[1], "src": "gateway.py"},
-                _secret_file(secret_file, dict(secrets or {}), master_key),
-            ],
-            "units": [
-                {
-                    "name": "litellm.socket",
-                    "template": "litellm.socket.j2",
-                    "vars": {"listen": f"{host}:{port}"},
-                    "listens": [f"{host}:{port}"],
-                },
-                {
-                    "name": "litellm@.service",
-                    "template": "litellm@.service.j2",
-                    "vars": {"unit": unit},
-                    "blue_green": True,
-                    "inputs": [*own_files, secret_file],
-                    "environment_files": [secret_file],
-                    "watch": ["LITELLM_"],
-                    "ready_timeout": ready_timeout,
-                },
-            ],
-            "requires": [{"kind": "environment", **built}],
-        },
+        "name": "litellm@.service",
+        "template": "litellm@.service.j2",
+        "vars": {"unit": unit},
+        "blue_green": True,
+        "inputs": list(paths.values()),
+        "environment_files": [paths["secrets"]],
+        "watch": ["LITELLM_"],
+        "ready_timeout": unit["ready_timeout"],
     }
 
 
-def _colour(path: str, home: str) -> str:
+def _coloured(paths: Mapping[str, str], name: str, home: str) -> str:
     """A path in a unit that keeps systemd's own %i for the instance."""
-    return specifier(path, home).replace("%%i", "%i")
+    return specifier(paths[name], home).replace("%%i", "%i")
 
 
 def _secret_file(path: str, secrets: dict[str, str], master_key: str) -> dict[str, Any]:

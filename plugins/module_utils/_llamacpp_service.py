@@ -14,6 +14,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
     data_dir,
     environment,
+    join_port,
     specifier,
 )
 
@@ -51,17 +52,14 @@ def llamacpp_service(
             "units": [_unit(config, scripts, software["argv"], home, ready_timeout, each) for each in instances],
             "requires": [software["requires"], *(_model(home, source_directory, instance) for instance in instances)],
         },
-        "models": [
-            {
-                **instance["source"],
-                "name": instance["name"],
-                "target": model_path(home, instance),
-                "from": _controller_path(source_directory, instance),
-            }
-            for instance in instances
-            if instance["source"]["origin"] != "host"
-        ],
+        "models": [_fetched(home, source_directory, each) for each in instances if each["source"]["origin"] != "host"],
     }
+
+
+def _fetched(home: str, directory: str, instance: Mapping[str, Any]) -> dict[str, Any]:
+    """A model file that the install step brings to the host."""
+    target, source = model_path(home, instance), _controller_path(directory, instance)
+    return {**instance["source"], "name": instance["name"], "target": target, "from": source}
 
 
 def model_path(home: str, instance: Mapping[str, Any]) -> str:
@@ -125,7 +123,7 @@ def _unit(
 ) -> dict[str, Any]:
     name, port, bind = instance["name"], instance["port"], instance["bind"]
     environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
-    url = f"http://{'127.0.0.1' if bind in ('0.0.0.0', '::') else bind}:{port}"
+    url = f"http://{join_port(bind, port)}"
     ready = ["/usr/bin/python3", f"{config}/ready.py", url, name, str(ready_timeout)]
     return {
         "name": f"llamacpp-{name}.service",
@@ -143,7 +141,7 @@ def _unit(
         "inputs": [*environment_files, *(f"{config}/{script}" for script in scripts)],
         "environment_files": environment_files,
         "watch": ["LLAMA_"],
-        "listens": [f"{bind}:{port}"],
+        "listens": [join_port(bind, port)],
         "state": "stopped" if instance.get("standby") else "started",
         "enabled": not instance.get("standby"),
         "ready_timeout": ready_timeout + START_MARGIN,

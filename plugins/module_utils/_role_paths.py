@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""Where the roles keep things below the home of the stack's account. ``home`` may be ``~``, which the host resolves."""
+"""How the roles name things: paths below the home of the stack's account, and addresses with a port.
+
+``home`` may be ``~``, which the host resolves.
+"""
 
 from __future__ import annotations
 
@@ -27,3 +30,8 @@ def specifier(path: str, home: str) -> str:
     """The same path as systemd writes it: %h stands for the account's home."""
     escaped = path.replace("%", "%%")
     return escaped.replace(home, "%h", 1) if path.startswith(f"{home}/") else escaped
+
+
+def join_port(address: str, port: int) -> str:
+    """An address and a port as systemd and URLs write them, IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
