@@ -210,7 +210,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
-            notify("READY=1", f"STATUS=serving {len(self.gateway.declared)} deployments")
+            count = len(self.gateway.declared)
+            notify("READY=1", f"STATUS=serving {count} {'deployment' if count == 1 else 'deployments'}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1", f"STATUS=finishing running requests, for {self.drain_seconds} s at most")
