@@ -8,10 +8,10 @@ question; after a tool's result it says that it is sunny there. The prompts are 
 of the standard library. Prompt format: ChatML with tools and calls in the style of Hermes.
 
     pip install torch==2.13.0 numpy gguf tokenizers jinja2      (and safetensors for --hf)
-    tools/train_tiny_model.py inventories/local/files/tiny-tools.gguf --threads 2
+    tools/train_tiny_model.py models/tiny-tools.gguf --threads 2
 
 About 900 steps, 141 s on two idle cores. The format is learnt after 150 steps; to copy one of several cities takes
-more than 700. Seeded, but not the same to the bit on another CPU: the file in the inventory is a fixture, not a build
+more than 700. Seeded, but not the same to the bit on another CPU: the file in models is a fixture, not a build
 product.
 """
 
