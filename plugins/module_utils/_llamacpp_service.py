@@ -149,9 +149,11 @@ def _unit(
 
 
 def _model(home: str, directory: str, instance: Mapping[str, Any]) -> dict[str, Any]:
-    origin = instance["source"]["origin"]
-    entry = {"kind": "file", "path": model_path(home, instance)}
-    return {**entry, "src": _controller_path(directory, instance)} if origin == "controller" else entry
+    source, path = instance["source"], model_path(home, instance)
+    if source["origin"] == "url":
+        return {"kind": "download", "path": path, "digest": source["sha256"]}
+    entry = {"kind": "file", "path": path}
+    return {**entry, "src": _controller_path(directory, instance)} if source["origin"] == "controller" else entry
 
 
 def _controller_path(directory: str, instance: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import read
 from ansible_collections.lab.llm_stack.plugins.module_utils._python_env import verify_environment
-from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint, verify_release
+from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint, verify_file, verify_release
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement
 
 
@@ -28,6 +28,8 @@ def reasons(requirement: Requirement) -> list[str]:
         return verify_release(path, digest)
     if requirement.kind == "program":
         return [] if os.access(path, os.X_OK) and os.path.isfile(path) else ["is no executable file"]
+    if requirement.kind == "download":
+        return verify_file(path, digest)
     if not os.path.isfile(path):
         return ["is absent"]
     return [] if not digest or fingerprint(path) == digest else ["has other content than declared"]

@@ -162,9 +162,9 @@ options:
     suboptions:
       kind:
         description: What it is; V(environment) of M(lab.llm_stack.python_env), V(release) of M(lab.llm_stack.release),
-          V(file) by fingerprint, V(program) that only has to be executable.
+          V(file) by fingerprint, V(download) by the checksum with which M(lab.llm_stack.release) fetched it, V(program) that only has to be executable.
         type: str
-        choices: [environment, release, file, program]
+        choices: [environment, release, file, download, program]
         required: true
       path:
         description: Where it is.
@@ -304,7 +304,7 @@ UNIT = {
     "settle": {"type": "float", "default": 2},
 }
 REQUIREMENT = {
-    "kind": {"type": "str", "choices": ["environment", "release", "file", "program"], "required": True},
+    "kind": {"type": "str", "choices": ["environment", "release", "file", "download", "program"], "required": True},
     "path": {"type": "path", "required": True},
     "digest": {"type": "str", "default": ""},
     "src": {"type": "str"},
