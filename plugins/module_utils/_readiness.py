@@ -33,8 +33,11 @@ class Watch:
     manager: Manager
     secrets: Collection[str] = ()
 
-    def ready(self, name: str, timeout: float, old_invocation: str) -> float:
-        """Wait until the unit itself reports ready; end early when it fails. Returns seconds."""
+    def ready(self, name: str, timeout: float, old_invocation: str, restarts: int = 0) -> float:
+        """Wait until the unit itself reports ready; end early when it fails. Returns seconds.
+
+        ``restarts`` is how often it had been restarted before: a unit that heals itself may be waited for.
+        """
         begin = time.monotonic()
         draining = 0.0
         while True:
@@ -45,7 +48,7 @@ class Watch:
                 return round(waited, 1)
             if unit.active == "deactivating":
                 draining += POLL
-            elif unit.active == "failed" or (fresh and (unit.sub == "auto-restart" or unit.restarts > 0)):
+            elif unit.active == "failed" or (fresh and (unit.sub == "auto-restart" or unit.restarts > restarts)):
                 raise self._error(unit, f"{_ending(unit)} after {waited:.1f} s")
             elif waited > timeout:
                 raise self._error(unit, f"it gave no sign of being ready within {timeout:.0f} s")

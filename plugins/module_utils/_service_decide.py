@@ -55,8 +55,6 @@ def _decide_one(wanted: Wanted, spec: UnitSpec, found: Found, digest: str) -> De
     if not unit.alive:
         return Decision(spec, "start", spec.name, digest, (unit.active,))
     reasons = (*_stale(wanted, spec, unit, digest, found), *_deaf(spec, unit, found))
-    if not reasons and unit.sub == "auto-restart":
-        reasons = ("it is in a restart loop",)
     return Decision(spec, "restart" if reasons else "keep" if unit.running else "wait", spec.name, digest, reasons)
 
 
@@ -73,7 +71,7 @@ def _decide_blue_green(wanted: Wanted, spec: UnitSpec, found: Found, digest: str
     if fresh:
         serving, action = fresh[0], "keep" if units[fresh[0]].running else "wait"
     elif alive:
-        serving = next((name for name in units if name not in alive), spec.instance("b"))
+        serving = next((name for name in units if name not in alive), alive[-1])
         action, reasons = "switch", stale[alive[0]]
     else:
         serving = (enabled or [spec.instance("a")])[0]
@@ -88,6 +86,10 @@ def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: 
     Three witnesses: the digest in its environment, the variables themselves, and files that were edited before it
     started (the digest in the unit cannot know of those).
     """
+    yield from (f"it may run with {_base(path)}" for path in unit.drop_ins if path in found.drop_ins)
+    if unit.sub == "auto-restart":
+        yield "it is in a restart loop"
+        return
     if not unit.pid and not unit.name.endswith(".service"):
         if unit.digest != digest:
             yield "its declaration changed"

@@ -35,8 +35,8 @@ def read_found(wanted: Wanted, manager: Manager, state: State, account: str, req
         files={path: read_file(path) for path in paths},
         units=units,
         ports=tuple(_ports(wanted, units)),
-        drop_ins=tuple(sorted(_drop_ins(wanted, units))),
-        leftovers=tuple(_leftovers({os.path.dirname(path) for path in paths} | {state.directory})),
+        drop_ins=tuple(sorted(set(_drop_ins(wanted, units)))),
+        leftovers=tuple(_leftovers({os.path.dirname(path) for path in paths} | {state.root, state.directory})),
         manager=present,
         linger=lingers(account),
         manifest=manifest,
@@ -54,7 +54,8 @@ def read_file(path: str) -> FileFound:
         return FileFound()
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
-        return FileFound(mode=mode, changed_at=status.st_ctime, strange=f"a link to {os.readlink(path)}")
+        target = os.readlink(path)
+        return FileFound(mode=mode, changed_at=status.st_ctime, strange=f"a link to {target}", link=target)
     if not stat.S_ISREG(status.st_mode):
         return FileFound(mode=mode, changed_at=status.st_ctime, strange="not a plain file")
     if status.st_uid != os.getuid():

@@ -111,6 +111,8 @@ class FileFound:
     changed_at: float = 0.0
     strange: str = ""
     """Why this is no plain file of ours: a link, a directory, another owner."""
+    link: str = ""
+    """Where it leads, when it is a link."""
 
 
 @dataclass(frozen=True)

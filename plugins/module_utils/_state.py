@@ -159,9 +159,11 @@ def _checksum(body: Mapping[str, Any]) -> str:
 
 def _entry(file: FileFound) -> dict[str, Any] | None:
     if file.content is None:
-        return None
+        return {"link": file.link} if file.link else None
     return {"content": base64.b64encode(file.content).decode(), "mode": file.mode}
 
 
 def _file(entry: Mapping[str, Any] | None) -> FileFound:
-    return FileFound(base64.b64decode(entry["content"]), entry["mode"]) if entry else FileFound()
+    if not entry or "link" in entry:
+        return FileFound(**entry or {})
+    return FileFound(base64.b64decode(entry["content"]), entry["mode"])

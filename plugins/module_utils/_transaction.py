@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove, write_atomic
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove, switch_symlink, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import secret_values
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
@@ -94,7 +94,8 @@ class Transaction:
         for path in self.found.drop_ins:
             self.state.keep(path)
             reload_needed = True
-        if reload_needed or any(item.kind == "daemon-reload" for item in self.comparison.items):
+        # Not only after a write of this run: one that was killed may have written and not reloaded.
+        if reload_needed or any(self.found.unit(d.serving).digest != d.digest for d in self.comparison.decisions):
             self.on_step("daemon-reload")
             self.manager.systemctl("daemon-reload")
         self.on_step("start")
@@ -137,22 +138,23 @@ class Transaction:
             self._reset_failed([d.serving for d in changed])
             self._free_ports(changed)
         for decision in changed:
-            verb = "restart" if decision.action == "restart" else "start"
+            verb = "restart" if before[decision.serving].alive else "start"
             self.manager.systemctl(verb, "--no-block", "--", decision.serving)
         for decision in self.comparison.decisions:
             if decision.action == "stop":
                 live = [n for n in decision.spec.instances() if self.found.unit(n).alive]
                 self.manager.systemctl("stop", "--", *live)
         for decision in decisions:
-            old = before[decision.serving].invocation if decision.action == "restart" else ""
-            self.ready[decision.serving] = self.watch.ready(decision.serving, decision.spec.ready_timeout, old)
+            seen, waits = before[decision.serving], decision.action == "wait"
+            old = seen.invocation if seen.alive and not waits else ""
+            self.ready[decision.serving] = self.watch.ready(
+                decision.serving, decision.spec.ready_timeout, old, seen.restarts if waits else 0
+            )
         self.watch.settled(changed)
 
     def _reset_failed(self, names: Iterable[str]) -> None:
         """Forget earlier failures, so that a start limit does not forbid the attempt."""
-        failed = [name for name in names if self.found.unit(name).active == "failed"]
-        if failed:
-            self.manager.systemctl("reset-failed", "--", *failed)
+        self._order("reset-failed", [name for name in names if self.found.unit(name).active == "failed"])
 
     def _free_ports(self, changed: Sequence[Decision]) -> None:
         """Stop first where a socket is bound anew, or where a port is still held by another unit of ours."""
@@ -162,9 +164,8 @@ class Transaction:
             users = [d.spec for d in self.comparison.decisions if any(f"Sockets={s}" in d.spec.body for s in sockets)]
             stop += [name for spec in users for name in spec.instances()]
         held = {port.unit for port in self.found.ports if port.holder and port.unit}
-        stop += [d.serving for d in changed if d.serving in held]
-        if stop:
-            self.manager.systemctl("stop", "--", *stop)
+        stop += [name for name in (*(d.serving for d in changed), *self.comparison.orphan_units) if name in held]
+        self._order("stop", stop)
 
     def _enable(self, decision: Decision) -> None:
         state = self.found.unit(decision.serving).file_state
@@ -194,11 +195,14 @@ class Transaction:
 
     def commit(self) -> None:
         self.on_step("manifest")
-        files = {
-            write.path: hashlib.sha256(self.found.salt + write.content).hexdigest() for write in self.comparison.writes
-        }
-        units = sorted({name for spec in self.wanted.units for name in spec.instances()})
-        self.state.write_manifest(files, units, self.facts)
+        found, comparison = self.found, self.comparison
+        # Without pruning, what an earlier run left is still ours to remove some day.
+        kept = [path for path in found.manifest.files if found.exists(path) and path not in comparison.orphan_files]
+        contents = {path: found.file(path).content or b"" for path in kept}
+        contents.update({write.path: write.content for write in comparison.writes})
+        files = {path: hashlib.sha256(found.salt + content).hexdigest() for path, content in contents.items()}
+        units = {*self.wanted.unit_names, *found.manifest.units} - {*comparison.orphan_units}
+        self.state.write_manifest(files, sorted(units), self.facts)
         self.on_step("end")
         self.state.drop_snapshot()
 
@@ -213,17 +217,19 @@ class Transaction:
             return f"The previous version could not be brought back: {error} Its files are in {self.state.directory}."
 
     def _put_back(self, snapshot: Snapshot) -> str:
-        names = sorted({n for spec in self.wanted.units for n in spec.instances()} | set(snapshot.active))
+        names = sorted({*self.wanted.unit_names, *snapshot.active})
         units = read_units(self.manager, names)
-        stop = [n for n in names if n not in snapshot.active and units[n].active not in ("inactive", "failed")]
-        if stop:
-            self.manager.systemctl("stop", "--", *stop)
+        enabled = {name for name in names if units[name].file_state == "enabled"}
+        # A socket stays bound as it was started, and cannot be bound anew while a service holds it.
+        rebind = any(path.endswith(".socket") and _differs(path, file) for path, file in snapshot.files.items())
+        running = [name for name in names if units[name].active not in ("inactive", "failed")]
+        self._order("stop", [name for name in running if rebind or name not in snapshot.active])
+        self._order("reset-failed", [name for name in names if units[name].active == "failed"])
+        self._order("disable", enabled - {*snapshot.enabled})
         for path, file in snapshot.files.items():
             _put_file_back(path, file)
         self.manager.systemctl("daemon-reload")
-        for name in names:
-            if (units[name].file_state == "enabled") != (name in snapshot.enabled) and units[name].file_state:
-                self.manager.systemctl("enable" if name in snapshot.enabled else "disable", "--quiet", "--", name)
+        self._order("enable", {*snapshot.enabled} - enabled)
         took = self._serve_again(snapshot.active)
         self.state.drop_snapshot()
         if not snapshot.active:
@@ -234,6 +240,11 @@ class Transaction:
         ]
         return f"{'; '.join(kept)}. The declaration was not applied."
 
+    def _order(self, verb: str, names: Iterable[str]) -> None:
+        """Tell the manager to do something with units, where there are any."""
+        if names:
+            self.manager.systemctl(verb, "--quiet", "--", *sorted(names))
+
     def _serve_again(self, names: Sequence[str]) -> dict[str, float | None]:
         """Bring back what served, sockets first; None for a unit that never stopped."""
         took: dict[str, float | None] = {}
@@ -241,8 +252,6 @@ class Transaction:
             unit = read_units(self.manager, [name])[name]
             took[name] = None
             if not unit.running or unit.process_digest != unit.digest:
-                if unit.active == "failed":
-                    self.manager.systemctl("reset-failed", "--", name)
                 self.manager.systemctl("restart", "--no-block", "--", name)
                 took[name] = self.watch.ready(name, RESTORE_TIMEOUT, unit.invocation)
         return {name: seconds for name, seconds in took.items() if name.endswith(".service")} or took
@@ -254,11 +263,18 @@ class Transaction:
 
 
 def _put_file_back(path: str, file: FileFound) -> None:
-    if file.content is None:
-        if not file.strange:
-            remove(path)
-    elif read_file(path).content != file.content or read_file(path).mode != file.mode:
-        write_atomic(path, file.content, file.mode)
+    if file.link:
+        switch_symlink(path, file.link)
+    elif file.content is not None:
+        if _differs(path, file):
+            write_atomic(path, file.content, file.mode)
+    elif not file.strange:
+        remove(path)
+
+
+def _differs(path: str, file: FileFound) -> bool:
+    now = read_file(path)
+    return (now.content, now.mode) != (file.content, file.mode)
 
 
 def remove_all(wanted_units: Sequence[str], files: Sequence[str], manager: Manager, state: State) -> None:
