@@ -161,8 +161,10 @@ options:
     default: []
     suboptions:
       kind:
-        description: What it is; V(environment) of M(lab.llm_stack.python_env), V(release) of M(lab.llm_stack.release),
-          V(file) by fingerprint, V(download) by the checksum with which M(lab.llm_stack.release) fetched it, V(program) that only has to be executable.
+        description:
+          - What it is; V(environment) of M(lab.llm_stack.python_env), V(release) of M(lab.llm_stack.release).
+          - V(file) is compared by fingerprint, V(download) by the checksum with which it was fetched, V(program) only
+            has to be executable.
         type: str
         choices: [environment, release, file, download, program]
         required: true

@@ -118,7 +118,8 @@ class SimulatedHost:
         self.units.clear()
         self.sleep(30)
         for name in sorted(self.enabled, key=lambda each: not each.endswith(".socket")):
-            self._start(name)
+            with contextlib.suppress(ManagerError):
+                self._start(name)
         self.sleep(5)
 
     def processes(self) -> dict[str, str]:
