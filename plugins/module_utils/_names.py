@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, App, Declaration, Model
@@ -52,9 +53,10 @@ def check_cycles(models: Mapping[str, Model]) -> Iterator[Problem]:
 
 def _circle(start: str, models: Mapping[str, Model]) -> list[str]:
     """The shortest way along fallbacks from a model back to it, by breadth; a fallback to itself is told elsewhere."""
-    ways = [[start]]
+    ways = deque([[start]])
     visited = {start}
-    for way in ways:
+    while ways:
+        way = ways.popleft()
         model = models.get(way[-1])
         for name in model.fallbacks if model else ():
             if name == start and len(way) > 1:

@@ -91,13 +91,13 @@ def drop_in_items(found: Found) -> Iterator[Item]:
 
 def port_items(wanted: Wanted, found: Found) -> Iterator[Item]:
     ours = {*wanted.unit_names} | set(found.manifest.units)
+    owners = {port: spec.name for spec in wanted.units for port in spec.listens}
     for port in found.ports:
-        spec = next(spec for spec in wanted.units if port.port in spec.listens)
         if port.holder and port.unit not in ours:
             yield Item(
                 "foreign-port-owner",
                 str(port.port),
-                f"held by {spec.name}",
+                f"held by {owners[port.port]}",
                 port.holder,
                 "stop it, or declare another port",
             )

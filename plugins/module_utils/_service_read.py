@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -109,7 +110,7 @@ def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[str]:
         known = [*unit.drop_ins, *([unit.fragment] if unit.fragment not in ("", wanted.unit_path(name)) else [])]
         yield from (path for path in known if path.startswith((runtime, home)))
         for directory in (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}user", f"{runtime}user.control"):
-            for folder in {name, name.replace(f"@{name.rpartition('@')[2]}", "@.service") if "@" in name else name}:
+            for folder in dict.fromkeys((name, re.sub(r"@.*\.", "@.", name))):
                 yield from (path for path in glob.glob(f"{directory}/{folder}.d/*.conf") if path not in known)
 
 
