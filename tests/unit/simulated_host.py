@@ -111,7 +111,11 @@ class SimulatedHost:
 
     def kill(self, name: str) -> None:
         """End a process by force."""
-        self._exit(self.unit(name), "signal", 9)
+        unit = self.unit(name)
+        if unit.active == "deactivating":
+            self._dead(unit)
+        else:
+            self._exit(unit, "signal", 9)
 
     def reboot(self) -> None:
         """Start anew: only what is enabled comes up."""
@@ -283,6 +287,8 @@ class SimulatedHost:
         unit = self.unit(name)
         if unit.text is None:
             raise ManagerError(f"systemctl --user start -- {name}: Unit {name} not found.")
+        if not self._assigned(unit, "ListenStream" if name.endswith(".socket") else "ExecStart"):
+            raise ManagerError(f"systemctl --user start -- {name}: Unit {name} has a bad unit file setting.")
         if unit.active == "deactivating":
             unit.start_after_stop = True
         elif unit.sub == "auto-restart" or unit.active not in ("active", "activating"):
@@ -356,7 +362,10 @@ class SimulatedHost:
 
     def _again(self, unit: Unit) -> None:
         unit.restarts += 1
-        self._run(unit)
+        try:
+            self._run(unit)
+        except ManagerError:  # the unit it requires is not there
+            unit.active, unit.sub, unit.result = "failed", "failed", "resources"
 
     def _users(self, socket: str) -> list[Unit]:
         return [unit for unit in self.units.values() if socket in self._assigned(unit, "Sockets")]
