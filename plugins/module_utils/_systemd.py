@@ -107,6 +107,15 @@ class Manager:
         return done.stdout
 
 
+def unset_variables(manager: Manager, prefixes: tuple[str, ...]) -> None:
+    """Take variables out of the manager's own environment, which every process inherits that starts from now on."""
+    if prefixes:
+        names = [line.partition("=")[0] for line in manager.systemctl("show-environment").splitlines()]
+        strange = [name for name in names if name.startswith(prefixes)]
+        if strange:
+            manager.systemctl("unset-environment", *strange)
+
+
 def lingers(account: str) -> bool:
     """Whether an account's services start at boot, without a login."""
     return os.path.exists(f"/var/lib/systemd/linger/{account}")

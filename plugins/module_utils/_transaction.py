@@ -26,7 +26,12 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Wanted,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State, now
-from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError, enable_linger
+from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import (
+    Manager,
+    ManagerError,
+    enable_linger,
+    unset_variables,
+)
 
 RESTORE_TIMEOUT = 600.0
 """Seconds that the previous version may take to serve again; it is given more patience than a new one."""
@@ -137,6 +142,7 @@ class Transaction:
         if changed:
             self._reset_failed([d.serving for d in changed])
             self._free_ports(changed)
+            unset_variables(self.manager, tuple(prefix for decision in changed for prefix in decision.spec.watch))
         for decision in changed:
             verb = "restart" if before[decision.serving].alive else "start"
             self.manager.systemctl(verb, "--no-block", "--", decision.serving)
@@ -168,11 +174,9 @@ class Transaction:
         self._order("stop", stop)
 
     def _enable(self, decision: Decision) -> None:
-        state = self.found.unit(decision.serving).file_state
-        if decision.spec.enabled and state != "enabled":
-            self.manager.systemctl("enable", "--quiet", "--", decision.serving)
-        elif not decision.spec.enabled and state == "enabled":
-            self.manager.systemctl("disable", "--quiet", "--", decision.serving)
+        enabled = self.found.unit(decision.serving).file_state == "enabled"
+        if enabled != decision.spec.enabled:
+            self._order("disable" if enabled else "enable", [decision.serving])
 
     def _retire(self, decision: Decision) -> None:
         """Take the other colour out of service; it drains for as long as its unit allows, and we do not wait."""
@@ -234,11 +238,8 @@ class Transaction:
         self.state.drop_snapshot()
         if not snapshot.active:
             return "Nothing served before, so nothing serves now; the files are as they were."
-        kept = [
-            f"{n} kept serving" if s is None else f"{n} is serving again (ready after {s:.1f} s)"
-            for n, s in took.items()
-        ]
-        return f"{'; '.join(kept)}. The declaration was not applied."
+        now = {n: "kept serving" if s is None else f"is serving again (ready after {s:.1f} s)" for n, s in took.items()}
+        return f"{'; '.join(map(' '.join, now.items()))}. The declaration was not applied."
 
     def _order(self, verb: str, names: Iterable[str]) -> None:
         """Tell the manager to do something with units, where there are any."""

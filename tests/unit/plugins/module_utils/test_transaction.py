@@ -61,6 +61,7 @@ def test_a_first_deploy_goes_through_every_step_and_starts_what_it_declared(host
     assert transaction.ready == {"server.service": 0.4, "gateway.socket": 0.0, "gateway@a.service": 0.0}
     assert host.calls == [
         "daemon-reload",
+        "show-environment",
         "start server.service",
         "start gateway.socket",
         "start gateway@a.service",
@@ -75,6 +76,7 @@ def test_a_change_switches_colours_and_touches_no_other_unit(deployed: Simulated
     deploy(deployed, stack(deployed, config="answer=2"))
     assert deployed.calls == [
         "daemon-reload",
+        "show-environment",
         "start gateway@b.service",
         "enable gateway@b.service",
         "disable gateway@a.service",
