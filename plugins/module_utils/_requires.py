@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import read
 from ansible_collections.lab.llm_stack.plugins.module_utils._python_env import verify_environment
@@ -35,9 +35,13 @@ def reasons(requirement: Requirement) -> list[str]:
     return [] if not digest or fingerprint(path) == digest else ["has other content than declared"]
 
 
-def identities(requires: Sequence[Requirement]) -> dict[str, str]:
-    """What is installed at each path, as text that changes whenever it is installed anew."""
-    return {each.path: _identity(each.path) for each in requires}
+def identities(requires: Sequence[Requirement], missing: Sequence[Mapping[str, object]] = ()) -> dict[str, str]:
+    """What is installed at each path, as text that changes whenever it is installed anew.
+
+    What is missing counts as installed anew, however much of it is still there: that is what an apply will do.
+    """
+    anew = {each["path"] for each in missing}
+    return {each.path: "to be installed" if each.path in anew else _identity(each.path) for each in requires}
 
 
 def _identity(path: str) -> str:

@@ -358,15 +358,14 @@ def main() -> None:
 def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, Any]:
     """Compare, and outside check mode converge."""
     wanted = wanted_from(module.params)
-    assumed = module.check_mode and module.params["assume_installed"]
-    missing = [] if assumed else missing_requirements(wanted.requires)
-    if missing:
+    missing = missing_requirements(wanted.requires)
+    if missing and not (module.check_mode and module.params["assume_installed"]):
         return _without(module, missing)
     if not module.check_mode:
         _need_manager(module, manager)
         state.make_salt()
     account = pwd.getpwuid(os.getuid()).pw_name
-    found = read_found(wanted, manager, state, account, identities(wanted.requires))
+    found = read_found(wanted, manager, state, account, identities(wanted.requires, missing))
     wanted = with_generated(wanted, found)
     comparison = compare(wanted, found, module.params["prune"])
     result = _result(comparison, found)
