@@ -35,9 +35,12 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
     """Compare the declaration with the host."""
     decisions = with_sockets(tuple(decide(wanted, spec, found) for spec in wanted.units))
     writes = tuple(_writes(wanted, decisions))
-    orphan_units = tuple(name for name in found.manifest.units if name not in wanted.unit_names) if prune else ()
+    # A manifest that somebody edited may claim what is not ours to remove.
+    prune = prune and found.manifest.ok
+    ours = found.manifest.trusted
+    orphan_units = tuple(name for name in ours.units if name not in wanted.unit_names) if prune else ()
     wanted_paths = {write.path for write in writes}
-    orphan_files = tuple(p for p in found.manifest.files if p not in wanted_paths and found.exists(p)) if prune else ()
+    orphan_files = tuple(p for p in ours.files if p not in wanted_paths and found.exists(p)) if prune else ()
     items = [
         *account_items(found),
         *file_items(wanted, found, writes),

@@ -170,6 +170,11 @@ class Manifest:
     ok: bool = False
     exists: bool = False
 
+    @property
+    def trusted(self) -> Manifest:
+        """What may be removed by it: nothing by one that was edited, which may claim what is not ours."""
+        return self if self.ok else Manifest()
+
 
 @dataclass(frozen=True)
 class Found:

@@ -199,13 +199,13 @@ class Transaction:
 
     def commit(self) -> None:
         self.on_step("manifest")
-        found, comparison = self.found, self.comparison
+        found, comparison, record = self.found, self.comparison, self.found.manifest.trusted
         # Without pruning, what an earlier run left is still ours to remove some day.
-        kept = [path for path in found.manifest.files if found.exists(path) and path not in comparison.orphan_files]
+        kept = [path for path in record.files if found.exists(path) and path not in comparison.orphan_files]
         contents = {path: found.file(path).content or b"" for path in kept}
         contents.update({write.path: write.content for write in comparison.writes})
         files = {path: hashlib.sha256(found.salt + content).hexdigest() for path, content in contents.items()}
-        units = {*self.wanted.unit_names, *found.manifest.units} - {*comparison.orphan_units}
+        units = {*self.wanted.unit_names, *record.units} - {*comparison.orphan_units}
         self.state.write_manifest(files, sorted(units), self.facts)
         self.on_step("end")
         self.state.drop_snapshot()

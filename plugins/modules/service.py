@@ -381,6 +381,11 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
 def absent(module: AnsibleModule, manager: Manager, state: State) -> dict[str, Any]:
     """Remove what the manifest lists."""
     manifest = state.manifest()
+    if manifest.exists and not manifest.ok:
+        raise ChangeError(
+            f"The record of what belongs to {state.name} was edited: {state.directory}/manifest.json. It cannot say "
+            "what is to be removed. Run deploy, which writes it anew, then remove again. Nothing was changed."
+        )
     items = [Item("orphan-unit", name, "absent", "present") for name in manifest.units]
     items += [Item("orphan-file", path, "absent", "present") for path in manifest.files if os.path.lexists(path)]
     if items and not module.check_mode:
