@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -18,11 +17,13 @@ from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
 PROJECT = Path(__file__).parents[3]
-CONVERGE = str(PROJECT / "molecule/shared/converge.yml")
 GATEWAY = "http://127.0.0.1:4000"
 SLOTS = ("litellm@a.service", "litellm@b.service")
 TO_THE_ALIAS = {"model": "chat", "max_tokens": 60}
-RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=.*)$", re.MULTILINE)
+CONFIG = ".config/llm-stack"
+UNITS = ".config/systemd/user"
+STATE = ".local/state/llm-stack"
+DATA = ".local/share/llm-stack"
 
 
 def eventually(probe: Callable[[], bool], seconds: float) -> bool:
@@ -54,6 +55,18 @@ class Stack:
         result = self.run(command, *words)
         assert result.rc == 0, result
         return str(result.stdout).strip()
+
+    def home(self, path: str) -> str:
+        """Return a path below the account's home as the modules write it."""
+        return f"{self.host.user(self.account).home}/{path}"
+
+    def root(self, command: str) -> str:
+        """Run a command as the host's administrator."""
+        return engine(["tools/podman", "exec", self.container, "sh", "-c", command]).strip()
+
+    @property
+    def container(self) -> str:
+        return f"llmstack-{self.name}"
 
     def show(self, unit: str) -> dict[str, str]:
         """Return the properties of a unit."""
@@ -111,25 +124,23 @@ class Stack:
         body = {**TO_THE_ALIAS, "messages": [{"role": "user", "content": "hello"}]}
         return bool(self.request("/v1/chat/completions", body).rc == 0)
 
+    def imprint(self) -> str:
+        """Return what any write or restart would alter: names, modes and times of all files, and who runs."""
+        files = f"find {CONFIG} {UNITS} {STATE} {DATA} -printf '%%p %%m %%s %%T@ %%C@ %%l\\n' | sort"
+        properties = "--property=Id,ActiveState,UnitFileState,InvocationID,MainPID"
+        units = "'litellm@a.service' 'litellm@b.service' litellm.socket 'llamacpp-*'"
+        return self.output(f"{files} && systemctl --user show {properties} {units} && systemctl --user list-jobs")
+
     def reboot(self) -> None:
         """Restart the container: systemd shuts all services down and boots again."""
-        container = f"llmstack-{self.name}"
-        engine(["tools/podman", "restart", "--time=60", container])
-        engine(["tools/hosts/start", container, os.environ["MOLECULE_EPHEMERAL_DIRECTORY"] + "/key"])
+        engine(["tools/podman", "restart", "--time=60", self.container])
+        engine(["tools/hosts/start", self.container, os.environ["MOLECULE_EPHEMERAL_DIRECTORY"] + "/key"])
 
 
-def engine(command: list[str]) -> None:
-    """Run one of the project's own commands."""
-    subprocess.run([PROJECT / command[0], *command[1:]], check=True, capture_output=True, text=True, timeout=120)
-
-
-def deploy(*options: str) -> dict[str, dict[str, int]]:
-    """Run the converge playbook once more and return the recap's counters of each host."""
-    command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], *options, CONVERGE]
-    plain = {name: value for name, value in os.environ.items() if name != "ANSIBLE_FORCE_COLOR"}
-    result = subprocess.run(command, check=False, env=plain, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return {
-        found["host"]: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", found["counts"])}
-        for found in RECAP.finditer(result.stdout)
-    }
+def engine(command: list[str]) -> str:
+    """Run one of the project's own commands and return what it prints."""
+    done = subprocess.run(
+        [PROJECT / command[0], *command[1:]], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
