@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 
@@ -23,6 +24,19 @@ def read_environment(content: bytes | None) -> dict[str, str]:
         if separator and not line.lstrip().startswith(("#", ";")):
             values[name.strip()] = _unquote(value.strip())
     return values
+
+
+_REFERENCE = re.compile(rb"@secret:(\w+)@")
+
+
+def references(content: bytes) -> list[str]:
+    """The names that a text refers to as ``@secret:NAME@``, in their order."""
+    return [name.decode() for name in _REFERENCE.findall(content)]
+
+
+def resolved(content: bytes, values: Mapping[str, str]) -> bytes:
+    """Put the values in the places of their ``@secret:NAME@``."""
+    return _REFERENCE.sub(lambda found: values[found.group(1).decode()].encode(), content)
 
 
 def generated_content(base: bytes, current: bytes | None, generate: Mapping[str, str]) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._env import generated_content
+from ansible_collections.lab.llm_stack.plugins.module_utils._env import generated_content, read_environment, resolved
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import decide, unit_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import (
     account_items,
@@ -70,14 +70,18 @@ def with_sockets(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
 
 
 def with_generated(wanted: Wanted, found: Found) -> Wanted:
-    """Give each generated value its content, once: the one on the host, else a new one."""
-    files = tuple(
-        replace(
-            spec,
-            generate=(),
-            content=generated_content(spec.content, found.file(spec.path).content, dict(spec.generate)),
-        )
+    """Give each generated value its content, once: the one on the host, else a new one; and put it where it is named."""
+    generated = {
+        spec.path: generated_content(spec.content, found.file(spec.path).content, dict(spec.generate))
+        for spec in wanted.files
         if spec.generate
+    }
+    values = {
+        name: read_environment(generated[spec.path])[name] for spec in wanted.files for name, _prefix in spec.generate
+    }
+    files = tuple(
+        replace(spec, generate=(), content=resolved(generated.get(spec.path, spec.content), values))
+        if spec.secret
         else spec
         for spec in wanted.files
     )

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._env import references
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     DIGEST_MARK,
     FileSpec,
@@ -79,10 +80,25 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
             yield f"files[{index}].mode: '{entry['mode']}' is no octal permission such as \"0600\"."
         if entry["content"] is None and entry["secret_content"] is None and not entry["generate"]:
             yield f"files[{index}]: {entry['path']} has no content. Give content, template or src."
+    yield from _reference_problems(params["files"])
     yield from _duplicates("files", [entry["path"] for entry in params["files"]])
     yield from _duplicates("units", [entry["name"] for entry in params["units"]])
     for index, entry in enumerate(params["units"]):
         yield from _unit_problems(f"units[{index}]", entry)
+
+
+def _reference_problems(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A reason for each ``@secret:NAME@`` that no file, or more than one, generates, or that would be shown in a diff."""
+    generated = [name for entry in files for name in entry["generate"]]
+    for index, entry in enumerate(files):
+        file = _file(entry)
+        for name in references(file.content):
+            where = f"files[{index}]: {file.path} refers to @secret:{name}@,"
+            if not file.secret:
+                yield f"{where} but is not secret. Set secret: true."
+            elif generated.count(name) != 1:
+                known = ", ".join(sorted(set(generated))) or "none"
+                yield f"{where} which {generated.count(name)} files generate, not one. Generated here: {known}."
 
 
 def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:

@@ -64,7 +64,10 @@ options:
         description: The file's content. The action plugin also takes O(files[].template) and O(files[].src) instead.
         type: str
       secret_content:
-        description: The same for content that must never be shown.
+        description:
+          - The same for content that must never be shown.
+          - In a secret file, C(@secret:NAME@) stands for the value of the variable NAME that exactly one file of this
+            task generates. The value never leaves the host.
         type: str
       template:
         description: A Jinja template on the controller, found like those of M(ansible.builtin.template).
