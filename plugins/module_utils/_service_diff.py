@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
@@ -16,6 +17,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Write,
 )
 
+ASSIGNMENT = re.compile(r"[A-Z][A-Z0-9_]*=(?!=)")
+SHORTEST_SECRET = 6
+"""Shorter values occur in ordinary text."""
 STATE_KINDS = (
     "not-active",
     "stale-process",
@@ -68,18 +72,24 @@ def _text(content: bytes | None, secret: bool) -> str:
     if content is None:
         return ""
     if secret:
-        return "".join(f"{name}=(secret)\n" for name in read_environment(content)) or "(secret)\n"
+        return "".join(f"{name}=(secret)\n" for name in _variables(content)) or "(secret)\n"
     return content.decode("utf-8", "replace")
 
 
 def _redacted_change(before: bytes, after: bytes) -> tuple[str, str]:
     """Both sides of a secret file, telling which values changed and no value."""
-    old, new = read_environment(before), read_environment(after)
+    old, new = _variables(before), _variables(after)
     right = "".join(
         f"{name}={'(secret)' if old.get(name, value) == value else '(secret, changed)'}\n"
         for name, value in new.items()
     )
     return "".join(f"{name}=(secret)\n" for name in old) or "(secret)\n", right or "(secret, changed)\n"
+
+
+def _variables(content: bytes) -> dict[str, str]:
+    """The variables of a secret file whose every line is one; none where a name might be a piece of the secret."""
+    lines = [line for line in content.decode("utf-8", "replace").splitlines() if line and not line.startswith("#")]
+    return read_environment(content) if all(map(ASSIGNMENT.match, lines)) else {}
 
 
 def _state_items(items: Iterable[Item]) -> Iterator[Item]:
@@ -101,9 +111,10 @@ def secret_values(writes: Iterable[Write], files: Mapping[str, FileFound]) -> se
     values: set[str] = set()
     for write in writes:
         if write.secret:
-            for content in (write.content, files.get(write.path, FileFound()).content):
-                values.update(value for value in read_environment(content).values() if len(value) >= 6)
-    return values
+            for content in (write.content, files.get(write.path, FileFound()).content or b""):
+                lines = content.decode("utf-8", "replace").splitlines()
+                values.update(_variables(content).values() or lines)
+    return {value for value in values if len(value) >= SHORTEST_SECRET}
 
 
 def redact(text: str, values: Iterable[str]) -> str:

@@ -24,6 +24,10 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_d
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
 
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading a record raises that somebody edited."""
+
+
 class LockError(Exception):
     """Another run holds the lock; str() tells which."""
 
@@ -67,7 +71,7 @@ class State:
             body = {key: value for key, value in record.items() if key != "checksum"}
             intact = record["checksum"] == _checksum(body)
             return Manifest(tuple(record["files"]), tuple(record["units"]), intact, True)
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             return Manifest(exists=True)
 
     def write_manifest(self, files: Mapping[str, str], units: list[str], facts: Mapping[str, Any]) -> None:
@@ -89,13 +93,13 @@ class State:
         return snapshot.taken if snapshot else ""
 
     def snapshot(self) -> Snapshot | None:
-        """The snapshot of the run in progress, or of the one that was killed."""
-        content = read(self._snapshot)
-        if content is None:
+        """The snapshot of the run in progress, or of the one that was killed; None where it cannot be read."""
+        try:
+            record = json.loads(read(self._snapshot) or b"")
+            files = {path: _file(entry) for path, entry in record["files"].items()}
+            return Snapshot(record["taken"], files, tuple(record["active"]), tuple(record["enabled"]))
+        except UNREADABLE:
             return None
-        record = json.loads(content)
-        files = {path: _file(entry) for path, entry in record["files"].items()}
-        return Snapshot(record["taken"], files, tuple(record["active"]), tuple(record["enabled"]))
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keep the old state on disk before the first change, so that it survives us."""
