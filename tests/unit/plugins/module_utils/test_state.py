@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""What is remembered on a host: the manifest, the snapshot, the lock, the key of the digests."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess as Process
+from pathlib import Path
+
+import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, Snapshot, State
+
+SNAPSHOT = Snapshot(
+    "2026-11-23T10:00:00Z",
+    {
+        "/etc/a": FileFound(b"\x00\xff text", 0o600),
+        "/etc/absent": FileFound(),
+        "/etc/link": FileFound(link="/etc/a"),
+    },
+    ("a.service",),
+    ("a.service", "b.service"),
+)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(str(tmp_path / "state"), "example")
+
+
+def test_a_manifest_is_read_as_it_was_written(state: State) -> None:
+    assert state.manifest() == Manifest()
+    state.write_manifest({"/a": "1", "/b": "2"}, ["a.service"], {"holder": "me"})
+    assert state.manifest() == Manifest(("/a", "/b"), ("a.service",), ok=True, exists=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        pytest.param(
+            lambda text: text.replace(b'"me"', b'"you"'),
+            Manifest(("/a",), ("a.service",), ok=False, exists=True),
+            id="an edited fact is noticed",
+        ),
+        pytest.param(
+            lambda text: text.replace(b"/a", b"/home/precious"),
+            Manifest(("/home/precious",), ("a.service",), ok=False, exists=True),
+            id="an added path is noticed",
+        ),
+        pytest.param(lambda text: text[: len(text) // 2], Manifest(exists=True), id="half a manifest holds nothing"),
+        pytest.param(lambda _text: b"[]", Manifest(exists=True), id="another kind of JSON holds nothing"),
+        pytest.param(lambda _text: b'{"checksum": 1}', Manifest(exists=True), id="a manifest without lists"),
+        pytest.param(lambda _text: b"\xff", Manifest(exists=True), id="bytes that are no text"),
+    ],
+)
+def test_an_edited_manifest_is_not_trusted(state: State, spoil: Callable[[bytes], bytes], expected: Manifest) -> None:
+    state.write_manifest({"/a": "1"}, ["a.service"], {"holder": "me"})
+    path = Path(state.directory, "manifest.json")
+    path.write_bytes(spoil(path.read_bytes()))
+    assert state.manifest() == expected
+
+
+def test_a_snapshot_comes_back_as_it_was_taken(state: State) -> None:
+    assert (state.snapshot(), state.interrupted()) == (None, "")
+    state.write_snapshot(SNAPSHOT)
+    assert (state.snapshot(), state.interrupted()) == (SNAPSHOT, "2026-11-23T10:00:00Z")
+    state.drop_snapshot()
+    assert (state.snapshot(), state.interrupted()) == (None, "")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"files": {"/a": 1}}', b"\xff"])
+def test_a_snapshot_that_cannot_be_read_is_none(state: State, content: bytes) -> None:
+    state.write_snapshot(SNAPSHOT)
+    Path(state.directory, "snapshot.json").write_bytes(content)
+    assert (state.snapshot(), state.interrupted()) == (None, "")
+
+
+def test_records_are_private(state: State) -> None:
+    state.make_salt()
+    state.write_snapshot(SNAPSHOT)
+    state.write_manifest({}, [], {})
+    paths = [Path(state.root), *sorted(Path(state.root).rglob("*"))]
+    assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in paths} == {
+        "state": "0o700",
+        "example": "0o700",
+        "digest.key": "0o600",
+        "snapshot.json": "0o600",
+        "manifest.json": "0o600",
+    }
+
+
+def test_the_key_is_made_once_for_all_transactions_of_an_account(state: State) -> None:
+    assert state.salt() == b""
+    made = state.make_salt()
+    assert (len(made), state.make_salt(), State(state.root, "other").salt()) == (32, made, made)
+
+
+def test_forgetting_leaves_other_transactions_and_their_key(state: State) -> None:
+    other = State(state.root, "other")
+    other.write_manifest({}, [], {})
+    state.make_salt()
+    state.write_manifest({}, [], {})
+    state.write_snapshot(SNAPSHOT)
+    state.forget()
+    assert sorted(os.listdir(state.root)) == ["digest.key", "other"]
+    assert other.manifest().ok
+
+
+def test_a_kept_file_is_moved_with_its_content_and_named_after_its_place(state: State, tmp_path: Path) -> None:
+    path = tmp_path / "drop in.conf"
+    path.write_bytes(b"[Service]\n")
+    kept = Path(state.keep(str(path)))
+    assert (path.exists(), kept.read_bytes(), kept.parent) == (False, b"[Service]\n", Path(state.directory, "removed"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z-.*_drop in\.conf", kept.name)
+
+
+def hold(root: str, told: Connection) -> None:
+    with State(root, "llamacpp").lock("ada on her-machine"):
+        told.send("held")
+        told.recv()
+
+
+@pytest.fixture
+def holder(state: State) -> Iterator[tuple[Process, Connection]]:
+    """Another process that holds the account's lock until it is told to end."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=hold, args=(state.root, theirs))
+    process.start()
+    assert ours.poll(10)
+    assert ours.recv() == "held"
+    yield process, ours
+    process.kill()
+    process.join(10)
+
+
+def test_a_second_run_is_told_who_holds_the_lock(state: State, holder: tuple[Process, Connection]) -> None:
+    process, tell = holder
+    with pytest.raises(LockError) as caught, state.lock("bob"):
+        pytest.fail("two runs hold the lock")
+    assert re.fullmatch(rf"llamacpp: ada on her-machine, pid {process.pid}, since 20\S+Z", str(caught.value))
+    tell.send("end")
+    process.join(10)
+    with state.lock("bob"):
+        assert Path(state.root, "lock").read_text().startswith("example: bob, pid ")
+    assert Path(state.root, "lock").read_text() == ""
+
+
+def test_the_lock_of_a_killed_run_is_free(state: State, holder: tuple[Process, Connection]) -> None:
+    process, _tell = holder
+    process.kill()
+    process.join(10)
+    with state.lock("bob"):
+        assert "ada" not in Path(state.root, "lock").read_text()
