@@ -70,7 +70,7 @@ def with_sockets(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
 
 
 def with_generated(wanted: Wanted, found: Found) -> Wanted:
-    """Give each generated value its content, once: the one on the host, else a new one; and put it where it is named."""
+    """Give each generated value its content, once: the one on the host, else a new one. Put it where it is named."""
     generated = {
         spec.path: generated_content(spec.content, found.file(spec.path).content, dict(spec.generate))
         for spec in wanted.files
@@ -89,16 +89,24 @@ def with_generated(wanted: Wanted, found: Found) -> Wanted:
 
 
 def _writes(wanted: Wanted, decisions: tuple[Decision, ...]) -> Iterator[Write]:
-    idle = {name for d in decisions if d.spec.blue_green for name in d.spec.instances() if name != d.serving}
-    idle_colours = {name.split("@")[-1].split(".")[0] for name in idle}
+    coloured = [decision for decision in decisions if decision.spec.blue_green]
     for spec in wanted.files:
+        readers = [decision for decision in coloured if spec.path in decision.spec.inputs] or coloured
+        idle = {name.split("@")[-1].split(".")[0] for decision in readers for name in _idle(decision)}
         for path, colour in concrete_paths(spec.path):
-            yield Write(path, spec.content, spec.mode, spec.secret, spec.path, late=colour in idle_colours)
+            yield Write(path, spec.content, spec.mode, spec.secret, spec.path, late=colour in idle)
     for decision in decisions:
         for name in decision.spec.instances():
             text = unit_text(decision.spec, decision.digest)
             declared = wanted.unit_path(decision.spec.name)
-            yield Write(wanted.unit_path(name), text, 0o644, False, declared, late=name in idle)
+            yield Write(wanted.unit_path(name), text, 0o644, False, declared, late=name in _idle(decision))
+
+
+def _idle(decision: Decision) -> set[str]:
+    """The instances of a unit that will not serve."""
+    return (
+        {name for name in decision.spec.instances() if name != decision.serving} if decision.spec.blue_green else set()
+    )
 
 
 def concrete_paths(path: str) -> list[tuple[str, str]]:

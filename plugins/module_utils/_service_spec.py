@@ -88,7 +88,7 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _reference_problems(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A reason for each ``@secret:NAME@`` that no file, or more than one, generates, or that would be shown in a diff."""
+    """A reason for each ``@secret:NAME@`` that not exactly one file generates, or that a diff would show."""
     generated = [name for entry in files for name in entry["generate"]]
     for index, entry in enumerate(files):
         file = _file(entry)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""One generated value in several secret files: it is made once, kept, never shown, and a change restarts its readers."""
+"""One generated value in several secret files: made once, kept, never shown; a change restarts its readers."""
 
 from __future__ import annotations
 
