@@ -9,21 +9,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration
-from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_keys import (
-    GENERAL_SETTINGS,
-    LITELLM_SETTINGS,
-    LITELLM_VERSION,
-    ROUTER_SETTINGS,
-)
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_fallbacks import check_entry, check_name
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_sections import SECTIONS, check_setting
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing
-from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check
 
-SECTIONS: Mapping[str, Mapping[str, str]] = {
-    "router_settings": ROUTER_SETTINGS,
-    "litellm_settings": LITELLM_SETTINGS,
-    "general_settings": GENERAL_SETTINGS,
-}
+__all__ = ["SECTIONS", "check_interplay", "check_references", "check_settings"]
 
 # What the plan derives, and where the user declares it.
 _DERIVED: Mapping[str, str] = {
@@ -34,48 +25,19 @@ _DERIVED: Mapping[str, str] = {
     "general_settings.master_key": "The role makes the key on the host, in a file that only its user can read.",
 }
 
-_STRATEGIES = (
-    "simple-shuffle",
-    "least-busy",
-    "usage-based-routing",
-    "latency-based-routing",
-    "cost-based-routing",
-    "usage-based-routing-v2",
-)
-
-# Better words for what LiteLLM's signature says of a few settings.
-_FIELDS: Mapping[str, Field] = {
-    "routing_strategy": Field(choices=_STRATEGIES, what="a routing strategy"),
-    "timeout": Field("number", "a number of seconds", low=0),
-    "stream_timeout": Field("number", "a number of seconds", low=0),
-    "request_timeout": Field("number", "a number of seconds", low=0),
-    "cooldown_time": Field("number", "a number of seconds", low=0),
-    "retry_after": Field("int", "a number of seconds", low=0),
-    "health_check_interval": Field("int", "a number of seconds", low=1),
-    "num_retries": Field("int", "a number of retries", low=0),
-}
-
-
 def check_settings(declared: Declaration) -> Iterator[Problem]:
     """Yield a problem for each setting that LiteLLM does not know, that is derived, or that holds the wrong kind."""
-    for section, known in SECTIONS.items():
+    for section in SECTIONS:
         path = f"{PREFIX}gateway.{section}"
         for key, value in declared.gateway.settings.get(section, {}).items():
             if f"{section}.{key}" in _DERIVED:
                 yield Problem(f"{path}.{key}", NOTHING, "is derived.", _DERIVED[f"{section}.{key}"])
-            elif key not in known:
-                yield _unknown(section, key, path)
             else:
-                yield from check(value, _FIELDS.get(key, Field(known[key])), f"{path}.{key}")
+                yield from check_setting(section, key, value, f"{path}.{key}", _home)
 
 
-def _unknown(section: str, key: str, path: str) -> Problem:
-    """Point to the section that has this key, when another has it."""
-    wrong = f"is not known here to LiteLLM {LITELLM_VERSION}, which would ignore it in silence."
-    homes = [other for other, known in SECTIONS.items() if key in known and other != section]
-    if homes:
-        return Problem(f"{path}.{key}", NOTHING, wrong, f"Move it to {PREFIX}gateway.{homes[0]}.")
-    return Problem(f"{path}.{key}", NOTHING, wrong, nearest(str(key), SECTIONS[section]))
+def _home(section: str) -> str:
+    return f"{PREFIX}gateway.{section}"
 
 
 def check_references(declared: Declaration, names: Collection[str]) -> Iterator[Problem]:
@@ -85,36 +47,16 @@ def check_references(declared: Declaration, names: Collection[str]) -> Iterator[
         for key in ("context_window_fallbacks", "content_policy_fallbacks"):
             path = f"{PREFIX}gateway.{section}.{key}"
             for index, entry in enumerate(_list(settings.get(key))):
-                yield from _check_entry(entry, f"{path}[{index}]", names)
+                yield from check_entry(entry, f"{path}[{index}]", names)
         for index, name in enumerate(_list(settings.get("default_fallbacks"))):
-            yield from _check_name(name, f"{PREFIX}gateway.{section}.default_fallbacks[{index}]", names)
+            yield from check_name(name, f"{PREFIX}gateway.{section}.default_fallbacks[{index}]", names)
     policies = declared.gateway.settings.get("router_settings", {}).get("model_group_retry_policy", {})
     for name in policies if isinstance(policies, Mapping) else ():
-        yield from _check_name(name, f"{PREFIX}gateway.router_settings.model_group_retry_policy.{name}", names)
+        yield from check_name(name, f"{PREFIX}gateway.router_settings.model_group_retry_policy.{name}", names)
 
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _check_entry(entry: object, path: str, names: Collection[str]) -> Iterator[Problem]:
-    """Check one entry of a list of fallbacks: LiteLLM reads a mapping of one name to a list of names only."""
-    if (
-        not isinstance(entry, Mapping)
-        or len(entry) != 1
-        or not all(isinstance(value, list) for value in entry.values())
-    ):
-        yield Problem(path, entry, "is not one name with a list of names.", "Write {name: [first, second]}.")
-        return
-    for name, targets in entry.items():
-        yield from _check_name(name, path, names)
-        for index, target in enumerate(targets):
-            yield from _check_name(target, f"{path}.{name}[{index}]", names)
-
-
-def _check_name(name: object, path: str, names: Collection[str]) -> Iterator[Problem]:
-    if name not in names:
-        yield Problem(path, name, "is not a name at the gateway.", nearest(str(name), names))
 
 
 def check_interplay(declared: Declaration, routing: Routing) -> Iterator[Problem]:

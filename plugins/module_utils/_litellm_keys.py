@@ -9,10 +9,91 @@ from collections.abc import Mapping
 
 LITELLM_VERSION = "1.106.2"
 
+MAX_FALLBACKS = 5
+
 
 def _table(**kinds: str) -> Mapping[str, str]:
     return {name: kind for kind, names in kinds.items() for name in names.split()}
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TOP_LEVEL = _names(
+    """
+    agent_list agents assistant_settings callback_settings credential_list default_vertex_config
+    environment_variables files_settings finetune_settings general_settings guardrails include litellm_settings
+    mcp_servers mcp_tools model_list policies policy_attachments prompts router_settings sandbox_tools
+    search_tools vector_store_registry worker_registry
+    """
+)
+
+ROUTING_STRATEGIES = _names(
+    """
+    cost-based-routing lar1 latency-based-routing least-busy provider-budget-routing simple-shuffle
+    usage-based-routing usage-based-routing-v2
+    """
+)
+
+PRE_CALL_CHECKS = _names(
+    """
+    deployment_affinity encrypted_content_affinity enforce_model_rate_limits forward_client_headers_by_model_group
+    prompt_caching responses_api_deployment_check router_budget_limiting session_affinity
+    """
+)
+
+CACHE_TYPES = _names(
+    """
+    azure-blob disk gcs local qdrant-semantic redis redis-semantic s3 valkey-semantic
+    """
+)
+
+RETRY_POLICY = _names(
+    """
+    AuthenticationErrorRetries BadRequestErrorRetries ContentPolicyViolationErrorRetries DefaultRetries
+    InternalServerErrorRetries NotFoundErrorRetries RateLimitErrorRetries ServiceUnavailableErrorRetries
+    TimeoutErrorRetries
+    """
+)
+
+ALLOWED_FAILS_POLICY = _names(
+    """
+    AuthenticationErrorAllowedFails BadGatewayErrorAllowedFails BadRequestErrorAllowedFails
+    ContentPolicyViolationErrorAllowedFails InternalServerErrorAllowedFails NotFoundErrorAllowedFails
+    RateLimitErrorAllowedFails ServiceUnavailableErrorAllowedFails TimeoutErrorAllowedFails
+    """
+)
+
+CALLBACKS = _names(
+    """
+    agentops anthropic_cache_control_hook aporia_prompt_injection argilla arize arize_phoenix athina aws_sqs
+    azure_content_safety azure_sentinel azure_storage banned_keywords batch_redis_requests bitbucket
+    blocked_user_check braintrust clickhouse cloudzero code_interpreter_interception compression_interception
+    datadog datadog_cost_management datadog_llm_observability datadog_metrics deepeval detect_prompt_injection
+    dotprompt dynamic_rate_limiter dynamic_rate_limiter_v3 dynamodb focus galileo gcs_bucket gcs_pubsub
+    generic_api gitlab google_text_moderation greenscale helicone hide_secrets humanloop lago
+    lakera_prompt_injection langfuse langfuse_otel langsmith langtrace levo litellm_agent literalai
+    llamaguard_moderations llmguard_moderations logfire lunary mavvrik mlflow newrelic openai_moderations
+    openmeter opik otel pagerduty pointfive posthog presidio prometheus promptlayer resend_email s3 s3_v2
+    sendgrid_email sentry signoz slack smtp_email supabase traceloop vantage vector_store_pre_call_hook wandb
+    weave_otel websearch_interception zerobus
+    """
+)
+
+LICENSED = _names(
+    """
+    admin_only_routes allowed_ips allowed_routes enable_jwt_auth enable_oauth2_auth enforced_params
+    max_request_size_mb max_response_size_mb public_routes
+    """
+)
+
+LICENSED_CALLBACKS = _names(
+    """
+    banned_keywords blocked_user_check google_text_moderation hide_secrets llamaguard_moderations
+    llmguard_moderations openai_moderations
+    """
+)
 
 ROUTER_SETTINGS: Mapping[str, str] = _table(
     any="""
@@ -47,13 +128,15 @@ ROUTER_SETTINGS: Mapping[str, str] = _table(
 
 LITELLM_SETTINGS: Mapping[str, str] = _table(
     any="""
-    banned_keywords_list blocked_user_list budget_reset_time cache cache_params cold_storage_custom_logger
-    custom_provider_map datadog_llm_observability_params datadog_params default_team_params
-    enable_redis_auth_cache global_prompt_directory guardrails in_memory_llm_clients_cache key_generation_settings
-    logged_real_time_event_types mcp_aliases mcp_semantic_tool_filter model_group_settings newrelic_params
-    pointfive_params priority_reservation_settings proxy_auth responses ssl_verify upperbound_key_generate_params
-    vector_store_index_registry vector_store_registry vector_store_search_failure_mode
-    websearch_interception_params zerobus_params
+    azure_content_safety_params banned_keywords_list blocked_user_list budget_reset_time cache cache_params
+    cold_storage_custom_logger custom_provider_map datadog_llm_observability_params datadog_params
+    default_mcp_sampling_model default_team_params enable_post_custom_auth_checks enable_redis_auth_cache encoding
+    forward_llm_provider_auth_headers global_prompt_directory guardrails in_memory_llm_clients_cache
+    key_generation_settings logged_real_time_event_types mcp_aliases mcp_semantic_tool_filter model_group_settings
+    model_list newrelic_params pointfive_params presidio_logging_only priority_reservation_settings
+    prompt_injection_params proxy_auth responses scim_admin_group scim_upsert_user ssl_verify timezone
+    upperbound_key_generate_params vector_store_index_registry vector_store_registry
+    vector_store_search_failure_mode websearch_interception_params zerobus_params
     """,
     bool="""
     add_function_to_prompt add_user_information_to_llm_headers aiohttp_trust_env allow_dynamic_callback_disabling

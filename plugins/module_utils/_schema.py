@@ -70,6 +70,13 @@ def secrets(value: object, path: str, by_key: bool) -> Iterator[Problem]:
         yield _secret(path)
 
 
+def is_secret(key: str, value: object) -> bool:
+    """Tell whether a value is a secret in plain text, by its key or by what it looks like."""
+    if isinstance(value, str) and _SECRET_VALUE.search(value):
+        return True
+    return _SECRET_KEY.search(key) is not None and _is_literal(value)
+
+
 def _secret(path: str) -> Problem:
     reason = "What is declared is shown in plans, diffs and reports."
     return Problem(path, NOTHING, "holds a secret in plain text.", f"{reason}\n{_where_secrets_go(path)}")
@@ -78,7 +85,7 @@ def _secret(path: str) -> Problem:
 def _where_secrets_go(path: str) -> str:
     if path.endswith(".master_key"):
         return "Remove it: the role makes this key on the host, in a file that only its user can read."
-    if "_settings." in path:
+    if "_settings." in path or path.startswith("llm_stack_layers"):
         return "Write os.environ/NAME, and put NAME into the environment of the gateway."
     return "Remove it. The key of instances that listen on the network is llm_stack_instance_key, from a vault."
 
@@ -86,10 +93,11 @@ def _where_secrets_go(path: str) -> str:
 def unless_secret(problems: list[Problem], hidden: list[Problem]) -> list[Problem]:
     """Put the secrets first, and drop each other problem that would show one or restate it."""
     paths = [problem.path for problem in hidden]
-    return hidden + [each for each in problems if not any(_covers(each.path, path) for path in paths)]
+    return hidden + [each for each in problems if not any(covers(each.path, path) for path in paths)]
 
 
-def _covers(path: str, secret: str) -> bool:
+def covers(path: str, secret: str) -> bool:
+    """Tell whether a problem at one path may show the value at another."""
     return path == secret or (secret.startswith(path) and secret[len(path)] in ".[")
 
 

@@ -188,12 +188,16 @@ def is_standard(imported: str) -> bool:
 
 
 def may_import(path: Path, imported: str) -> bool:
-    """The layers: pure core, then modules beside Ansible's own helpers, then what runs on the controller."""
+    """The layers: pure core, then modules beside Ansible's own helpers, then what runs on the controller only."""
     if is_standard(imported) or imported.startswith(PACKAGE + "_"):
         return True
     layer = path.relative_to(ROOT / "plugins").parts[0]
     if layer == "modules":
         return imported.startswith("ansible.module_utils.")
+    if layer in ("action", "filter") and imported.startswith(PACKAGE.replace("module_utils", "plugin_utils") + "_"):
+        return True
+    if layer != "module_utils" and imported.startswith(PACKAGE.replace("module_utils", "plugin_utils")):
+        return True
     return layer not in ("module_utils", "doc_fragments") and imported.split(".", maxsplit=1)[0] in (
         "ansible",
         "jinja2",
