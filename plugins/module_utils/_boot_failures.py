@@ -34,6 +34,7 @@ class _Row:
     remedy: str
 
 
+# What engines say of themselves stands before what may also stand in the log of a healthy one.
 _TABLE = (
     _Row(
         "gguf-missing",
@@ -97,7 +98,7 @@ _TABLE = (
     ),
     _Row(
         "bad-variable",
-        r"error while handling environment variable \"(.+?)\"",
+        r"error while handling environment variable \"(.+?)\"|llama_server\.py: LLAMA_\w+(?:: .* does not fit| is not)",
         "The server refuses a setting's value.",
         "Correct that option of the model.",
     ),
@@ -106,6 +107,18 @@ _TABLE = (
         r"error while handling argument \"--(api-key-file|chat-template-file)\"",
         "A file named in the settings cannot be read.",
         "Correct its path, owner or mode.",
+    ),
+    _Row(
+        "bad-value",
+        r"error while handling argument \"(.+?)\":",
+        "The server refuses the value of a flag.",
+        "Correct that option of the model.",
+    ),
+    _Row(
+        "projector",
+        r"failed to load multimodal model, '(.+?)'",
+        "The projector file of a multimodal model cannot be loaded.",
+        "Correct LLAMA_ARG_MMPROJ, or fetch the file.",
     ),
     _Row(
         "chat-template",
@@ -127,16 +140,16 @@ _TABLE = (
         "Run deploy again, which rebuilds the environment.",
     ),
     _Row(
-        "dropped-deployments",
-        r"LiteLLM left out (.+) of ",
-        "LiteLLM does not serve every declared deployment.",
-        "Correct the model's entry: its provider prefix and parameters.",
-    ),
-    _Row(
         "unknown-provider",
         r"LLM Provider NOT provided.*You passed model=(\S+)",
         "LiteLLM does not know the provider in front of the model's name.",
         "Write a provider that LiteLLM has, such as openai/NAME.",
+    ),
+    _Row(
+        "dropped-deployments",
+        r"LiteLLM left out (.+) of ",
+        "LiteLLM does not serve every declared deployment.",
+        "Correct the model's entry: its provider prefix and parameters.",
     ),
     _Row(
         "missing-value",
@@ -146,11 +159,16 @@ _TABLE = (
     ),
     _Row(
         "master-key",
-        r"(?i)master[_ ]key.*(unset|empty|weak|default|insecure|not set)",
+        r"refused to start: .*master key",
         "LiteLLM refuses its master key.",
         "Use a key that starts with sk- and is no published default, or let the role generate one.",
     ),
-    _Row("yaml", r"yaml\.(scanner|parser)\.\w+Error", "The configuration is no YAML.", "Correct the native settings."),
+    _Row(
+        "configuration",
+        r"gateway\.py: .* cannot be read: |gateway\.py: .* declares no model",
+        "The gateway's configuration cannot be used.",
+        "Correct the native settings, or the file's owner and mode.",
+    ),
     _Row(
         "missing-executable",
         r"Failed to (?:locate|execute)|status=203/EXEC|No such file or directory.*ExecStart",
@@ -167,9 +185,9 @@ _TABLE = (
 
 
 def classify(lines: Sequence[str]) -> Cause | None:
-    """Find the first line that the table knows; None where it knows none."""
-    for line in lines:
-        for row in _TABLE:
+    """Find the first row that fits, and its first line; None where none fits."""
+    for row in _TABLE:
+        for line in lines:
             if re.search(row.pattern, line):
                 return Cause(row.name, line.strip(), row.means, row.remedy)
     return None

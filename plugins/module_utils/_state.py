@@ -23,7 +23,6 @@ from typing import Any
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
 
-
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """What reading a record raises that somebody edited."""
 
