@@ -105,7 +105,8 @@ def test_a_file_is_shown(write: Write, file: FileFound, expected: tuple[str, str
         Item(kind, "subject", "as declared", "as found")
         for kind in (
             "not-active", "stale-process", "active", "not-enabled", "enabled", "daemon-reload", "linger",
-            "extra-dropin", "foreign-port-owner", "orphan-unit", "orphan-file", "interrupted-run", "manifest", "leftover",
+            "extra-dropin", "foreign-port-owner", "orphan-unit", "orphan-file", "interrupted-run", "manifest",
+            "leftover",
         )
     ],
     ids=lambda item: item.kind,
