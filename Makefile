@@ -35,6 +35,14 @@ validate: .venv/.deploy  ## show with evidence that what runs is what is declare
 destroy: .venv/.deploy  ## remove the throw-away host where there is one, else the services from the hosts
 	$(if $(throwaway),tools/local-host down,$(play) playbooks/remove.yml $(ARGS))
 
+## Ask
+.PHONY: explain check-config
+explain: .venv/.deploy  ## which layer set a value at the gateway, where, and what it overrode (KEY=router_settings.timeout)
+	$(play) playbooks/explain.yml -e '{"key": "$(KEY)"}' $(ARGS)
+
+check-config: .venv/.deploy  ## find what LiteLLM would serve wrongly in a file of its own (CONFIG=file.yaml)
+	@tools/check-config $(or $(CONFIG),$(error Say which file: make check-config CONFIG=file.yaml)) $(ARGS)
+
 ## Develop
 .PHONY: test lint unit molecule sanity bench
 test: lint unit molecule  ## everything that must hold before a commit: lint, unit, molecule

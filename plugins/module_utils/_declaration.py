@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils import _layer_entries, _llamacpp
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
 
@@ -48,9 +48,10 @@ MODEL = Field(
 APP = Field(
     "section",
     fields={
-        "models": Field("list", item=_NAME, required=True, hint="Write the models the app uses: [first, second]."),
+        "models": Field("list", item=_NAME, hint="Write the models the app uses: [first, second]."),
         "timeout": Field("number", "a number of seconds", low=0.1, high=86400),
         "retries": Field("int", "a number of retries", low=0, high=100),
+        "deadline": Field("number", "a number of seconds", low=0.1, high=864000),
     },
 )
 
@@ -80,7 +81,11 @@ VARIABLES: Mapping[str, Field] = {
     "aliases": Field("map", key=_NAME, item=_NAME, what="a mapping of aliases to models"),
     "apps": Field("map", key=_NAME, item=APP, what="a mapping of names to apps"),
     "gateway": GATEWAY,
+    "layers": Field("list", item=_layer_entries.FIELD),
 }
+
+# What a declaration has beside variables: the hosts, where they disagree, and the files of layers as they were read.
+_FOUND = ("hosts", "conflicts", "layer_files")
 
 # Variables that are no part of the declaration: those of each host, what a playbook works on, and the plan itself.
 OTHER_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}target", f"{PREFIX}plan")
@@ -116,12 +121,16 @@ class Model:
 
 @dataclass(frozen=True)
 class App:
-    """A client application: the models it uses, each under a name of its own with its own time limit and retries."""
+    """A client application: the models it uses, each under a name of its own with its own time limit and retries.
+
+    ``deadline`` is what a request may take with all its retries and fallbacks.
+    """
 
     name: str
     models: tuple[str, ...]
     timeout: float | None = None
     retries: int | None = None
+    deadline: float | None = None
 
     @property
     def path(self) -> str:
@@ -163,11 +172,13 @@ class Declaration:
     apps: Mapping[str, App]
     gateway: Gateway
     hosts: Mapping[str, Host]
+    layers: tuple[_layer_entries.Entry, ...] = ()
 
 
 def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
     """Give what has the right shape, and the problems of the rest."""
     problems = [*_unknown(written), *_conflicting(written), *_shapes(written), *_alike(written.get("models"))]
+    problems += _layer_entries.check_entries(written.get("layers"), written.get("layer_files"))
     hidden = list(_secrets(written))
     refused = unless_secret(problems, hidden)
     return _declaration(written, {problem.path for problem in refused}), refused
@@ -175,7 +186,7 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
 
 def _unknown(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key in written:
-        if key not in VARIABLES and key not in ("hosts", "conflicts"):
+        if key not in VARIABLES and key not in _FOUND:
             known = [*(f"{PREFIX}{name}" for name in VARIABLES), *OTHER_VARIABLES[:3]]
             yield Problem(f"{PREFIX}{key}", NOTHING, "is not a known variable.", nearest(f"{PREFIX}{key}", known))
 
@@ -191,8 +202,8 @@ def _shapes(written: Mapping[str, Any]) -> Iterator[Problem]:
         if key in written:
             yield from check(written[key], spec, f"{PREFIX}{key}")
     # Without the variable, one with another name may hold the models; that one is refused.
-    models = written.get("models", {} if set(written) <= {*VARIABLES, "hosts", "conflicts"} else None)
-    if isinstance(models, Mapping) and not models:
+    models = written.get("models", {} if set(written) <= {*VARIABLES, *_FOUND} else None)
+    if isinstance(models, Mapping) and not models and not written.get("layers"):
         remedy = "Write one, such as tiny: {source: models/tiny.gguf}."
         yield Problem(f"{PREFIX}models", NOTHING, "declares no model.", remedy)
 
@@ -210,7 +221,9 @@ def _alike(models: object) -> Iterator[Problem]:
 
 def _secrets(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in written.items():
-        yield from secrets(value, f"{PREFIX}{key}", by_key=key in ("models", "gateway"))
+        if key != "layer_files":
+            plain = _layer_entries.without_no_keys(value) if key == "layers" else value
+            yield from secrets(plain, f"{PREFIX}{key}", by_key=key in ("models", "gateway", "layers"))
 
 
 def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
@@ -220,9 +233,10 @@ def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
         models={name: _model(name, each) for name, each in _entries(sound, "models", "source", refused)},
         routes=tuple(sound.get("routes", DEFAULT_ROUTES)) if sound.get("routes", ()) is not None else None,
         aliases=_mapping(sound.get("aliases")),
-        apps={name: _app(name, each) for name, each in _entries(sound, "apps", "models", refused)},
+        apps={name: _app(name, each) for name, each in _apps(sound, refused)},
         gateway=_gateway(_mapping(sound.get("gateway"))),
         hosts={name: _host(name, each) for name, each in _mapping(written.get("hosts")).items()},
+        layers=_layer_entries.entries(written.get("layers"), written.get("layer_files")),
     )
 
 
@@ -251,6 +265,13 @@ def _entries(
             yield name, entry
 
 
+def _apps(sound: Mapping[str, Any], refused: set[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give the apps whose models were not refused; an app whose layer brings the models has none here."""
+    for name, entry in _mapping(sound.get("apps")).items():
+        if "models" in entry or not any(each.startswith(f"{PREFIX}apps.{name}.models") for each in refused):
+            yield name, entry
+
+
 def _model(name: str, written: Mapping[str, Any]) -> Model:
     plain: dict[str, Any] = {key: value for key, value in written.items() if key in _MODEL_FIELDS}
     plain.update({key: tuple(plain[key]) for key in ("hosts", "tags", "fallbacks") if key in plain})
@@ -261,7 +282,8 @@ _MODEL_FIELDS = frozenset(MODEL.fields) - set(ENGINES)
 
 
 def _app(name: str, written: Mapping[str, Any]) -> App:
-    return App(name, tuple(written["models"]), written.get("timeout"), written.get("retries"))
+    models = tuple(written.get("models", ()))
+    return App(name, models, written.get("timeout"), written.get("retries"), written.get("deadline"))
 
 
 def _gateway(written: Mapping[str, Any]) -> Gateway:

@@ -62,7 +62,9 @@ def config(declared: Declaration, routing: Routing) -> dict[str, Any]:
 def served(gateway_config: Mapping[str, Any]) -> list[str]:
     """The names that /v1/models lists: those of deployments, and the aliases."""
     deployed = {entry["model_name"] for entry in gateway_config["model_list"]}
-    return sorted(deployed | set(gateway_config["router_settings"].get("model_group_alias", {})))
+    aliases = gateway_config["router_settings"].get("model_group_alias") or {}
+    hidden = {name for name, target in aliases.items() if isinstance(target, Mapping) and target.get("hidden")}
+    return sorted(deployed | (set(aliases) - hidden))
 
 
 def _entries(name: Name, routing: Routing) -> Iterator[dict[str, Any]]:
@@ -80,7 +82,9 @@ def _params(name: Name, instance: Instance) -> dict[str, Any]:
         "api_key": f"os.environ/{key_variable(instance.host)}" if instance.needs_key else "none",
     }
     limits = {f"default_api_key_{key}_limit": value for key, value in sorted(name.model.limits.items())}
-    overlay = {"timeout": name.app.timeout, "num_retries": name.app.retries} if name.app else {}
+    app = name.app
+    # Without a limit of its own, a streamed answer would get the gateway's.
+    overlay = {"timeout": app.timeout, "stream_timeout": app.timeout, "num_retries": app.retries} if app else {}
     return {**params, **limits, **{key: value for key, value in overlay.items() if value is not None}}
 
 

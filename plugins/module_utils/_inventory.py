@@ -34,6 +34,13 @@ def declaration(
     return {**declared, "hosts": hosts, "conflicts": _conflicts(serving)}
 
 
+def layer_files(declared: Mapping[str, Any]) -> list[str]:
+    """Name the files that the layers of a declaration want read."""
+    layers = declared.get("layers")
+    entries = [each for each in layers if isinstance(each, Mapping)] if isinstance(layers, list) else []
+    return sorted({each["file"] for each in entries if isinstance(each.get("file"), str)})
+
+
 def _host(groups: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
     host: dict[str, Any] = {"groups": groups, "has_instance_key": bool(variables.get(f"{PREFIX}instance_key"))}
     if f"{PREFIX}address" in variables:

@@ -79,7 +79,7 @@ def _check_fallbacks(model: Model, declared: Declaration) -> Iterator[Problem]:
 
 
 def _check_app(app: App, declared: Declaration) -> Iterator[Problem]:
-    if not app.models:
+    if not app.models and app.name not in [entry.app for entry in declared.layers]:
         yield Problem(
             f"{app.path}.models", NOTHING, "names no model.", "Write the models the app uses: [first, second]."
         )

@@ -10,14 +10,22 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _gateway, _llamacpp
 from ansible_collections.lab.llm_stack.plugins.module_utils._checklist import checklist
+from ansible_collections.lab.llm_stack.plugins.module_utils._deadlines import bounds, check_deadlines
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, parse
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_settings import (
     check_interplay,
     check_references,
     check_settings,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._layer_sources import (
+    check_apps,
+    check_ends,
+    derived,
+    native,
+)
+from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged, merge
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import check_names, check_standby
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
     Instance,
     Routing,
@@ -30,27 +38,48 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
 def plan(written: Mapping[str, Any]) -> dict[str, Any]:
     """Derive the full state of all hosts, or raise a StackError with every problem of the declaration.
 
-    ``written`` has the keys models, routes, aliases, apps, gateway, and hosts: a mapping of inventory names to
-    {groups, address, has_instance_key}.
+    ``written`` has the keys models, routes, aliases, apps, gateway, layers, and hosts: a mapping of inventory names to
+    {groups, address, has_instance_key}. ``layer_files`` has what was read of the files of layers, by their names.
     """
+    declared, routing = read(written)
+    config = _gateway.config(declared, routing)
+    merged = stacked(declared, config) if declared.layers else None
+    config = merged.config if merged else config
+    problems = [*check_references(declared, _gateway.served(config)), *check_deadlines(declared, config, merged)]
+    if problems:
+        raise StackError(problems)
+    return _derived(declared, routing, config)
+
+
+def read(written: Mapping[str, Any]) -> tuple[Declaration, Routing]:
+    """Give the declaration and where everything runs, or raise a StackError with every problem."""
     declared, problems = parse(written)
     routing, more = route(declared)
     problems += [*more, *check_names(declared), *check_settings(declared), *check_interplay(declared, routing)]
+    problems += check_apps(declared)
     # What follows can be told only when every name is known.
     problems += [] if problems else check_standby(declared.models)
-    problems += [] if problems else _dangling(declared, routing)
     if problems:
         raise StackError(problems)
-    return _derived(declared, routing)
+    return declared, routing
 
 
-def _dangling(declared: Declaration, routing: Routing) -> list[Problem]:
-    """Check the names in LiteLLM's own settings against those the gateway will have."""
-    return list(check_references(declared, _gateway.served(_gateway.config(declared, routing))))
+def stacked(declared: Declaration, config: Mapping[str, Any]) -> Merged:
+    """Merge the layers of the user over what was derived, or raise a StackError where they do not fit."""
+    merged = merge([*derived(declared, config), *native(declared)])
+    problems = list(merged.problems) or list(check_ends(declared, merged, _gateway.served(merged.config)))
+    if problems:
+        raise StackError(problems)
+    return merged
 
 
-def _derived(declared: Declaration, routing: Routing) -> dict[str, Any]:
-    config = _gateway.config(declared, routing)
+def explained(written: Mapping[str, Any]) -> Merged:
+    """Give the gateway's configuration with the origin of every value, or raise a StackError with every problem."""
+    declared, routing = read(written)
+    return stacked(declared, _gateway.config(declared, routing))
+
+
+def _derived(declared: Declaration, routing: Routing, config: Mapping[str, Any]) -> dict[str, Any]:
     served = _gateway.served(config)
     hosts: dict[str, dict[str, Any]] = {}
     for name, host in sorted(declared.hosts.items()):
@@ -111,4 +140,6 @@ def _summary(declared: Declaration, routing: Routing, config: Mapping[str, Any])
         "deployments": len(config["model_list"]),
         "gateways": {host: base_url(bind, declared.gateway.port) for host, bind in sorted(routing.gateways.items())},
         "tools": sorted(name for name, model in declared.models.items() if model.tools),
+        # How long a request of an app may take before it fails, in seconds, and what that is the sum of.
+        "latency": bounds(declared, config),
     }
