@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Whether what other steps install is in place, and when it was installed anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils import _release
+from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement
+
+SHA = "0" * 64
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A program, a model, and a file that nobody may run."""
+    (tmp_path / "program").write_text("#!/bin/sh\n")
+    (tmp_path / "program").chmod(0o755)
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    (tmp_path / "directory").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "digest", "reasons"),
+    [
+        pytest.param("program", "program", "", [], id="a program"),
+        pytest.param("program", "model.gguf", "", ["is no executable file"], id="a file that is no program"),
+        pytest.param("program", "directory", "", ["is no executable file"], id="a directory is no program"),
+        pytest.param("program", "absent", "", ["is no executable file"], id="no program"),
+        pytest.param("file", "model.gguf", "", [], id="a file of any content"),
+        pytest.param("file", "model.gguf", "other", ["has other content than declared"], id="another file"),
+        pytest.param("file", "absent", "", ["is absent"], id="no file"),
+        pytest.param("file", "directory", "", ["is absent"], id="a directory is no file"),
+        pytest.param("download", "absent", SHA, ["is missing"], id="no download"),
+        pytest.param("download", "model.gguf", SHA, ["has not been verified yet"], id="a file that nobody verified"),
+        pytest.param("environment", "absent", "d", ["is missing"], id="no environment"),
+        pytest.param("release", "absent", SHA, ["is missing"], id="no release"),
+    ],
+)
+def test_a_requirement_is_met_or_says_why_not(
+    installed: Path, kind: str, name: str, digest: str, reasons: list[str]
+) -> None:
+    path = str(installed / name)
+    expected = [{"kind": kind, "path": path, "reasons": reasons}] if reasons else []
+    assert missing_requirements([Requirement(kind, path, digest)]) == expected
+
+
+def test_a_model_is_told_by_its_fingerprint(installed: Path) -> None:
+    path = str(installed / "model.gguf")
+    assert missing_requirements([Requirement("file", path, _release.fingerprint(path))]) == []
+
+
+def test_a_verified_download_is_met_until_it_changes_or_another_is_declared(installed: Path) -> None:
+    path = str(installed / "model.gguf")
+    _release.write_note(path, SHA)
+    wanted = Requirement("download", path, SHA)
+    assert missing_requirements([wanted]) == []
+    assert missing_requirements([Requirement("download", path, "1" * 64)])[0]["reasons"] == [
+        f"is another file (sha256 {SHA}, declared {'1' * 64})"
+    ]
+    Path(path).write_bytes(b"GGUF, longer")
+    assert missing_requirements([wanted])[0]["reasons"] == ["was changed since it was verified"]
+
+
+def test_everything_missing_is_told_at_once(tmp_path: Path) -> None:
+    wanted = [Requirement("program", str(tmp_path / name), "") for name in ("a", "b")]
+    assert [each["path"] for each in missing_requirements(wanted)] == [str(tmp_path / "a"), str(tmp_path / "b")]
+
+
+@pytest.mark.parametrize("marker", [".llm-stack-env.json", ".llm-stack-release.json"])
+def test_the_identity_of_a_directory_is_its_marker(tmp_path: Path, marker: str) -> None:
+    wanted = [Requirement("environment", str(tmp_path), "d")]
+    before = identities(wanted)
+    (tmp_path / marker).write_text(json.dumps({"created": 1}))
+    made = identities(wanted)
+    (tmp_path / marker).write_text(json.dumps({"created": 2}))
+    assert len({str(each) for each in (before, made, identities(wanted))}) == 3
+
+
+def test_the_identity_of_a_file_changes_when_it_is_replaced(installed: Path) -> None:
+    wanted = [Requirement("file", str(installed / "model.gguf"), "")]
+    before = identities(wanted)
+    assert identities(wanted) == before
+    (installed / "model.gguf").write_bytes(b"GGUF2")
+    assert identities(wanted) != before
+    (installed / "model.gguf").unlink()
+    assert identities(wanted) == {str(installed / "model.gguf"): ""}
