@@ -61,6 +61,7 @@ sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball,
 
 bench: .venv/.develop  ## what a clean run costs, beside an empty play and plain tasks
 	tests/bench/run
+	tests/bench/switch
 
 ## Maintain
 .PHONY: lock docs changelog clean

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The digest of a lock on the controller; the function itself is the one that runs on the host."""
+"""The digest of a lock on the controller; the function itself is the one that runs on the host.
+
+Imported late: Ansible loads every filter file of a collection in each worker that needs one of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
-from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import DEFAULT_PYTHON
-from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest as digest_of
 
 
-def environment_digest(requirements: object, python: str = DEFAULT_PYTHON) -> str:
+def environment_digest(requirements: object, python: str = "/usr/bin/python3") -> str:
     """Return the digest that names the environment of a lock."""
+    from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+    from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest as digest_of
+
     if not isinstance(requirements, str):
         raise AnsibleFilterError(
             f"lab.llm_stack.environment_digest: {type(requirements).__name__} given, the text of a lock is needed.\n"

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""The decisions of the role llamacpp, as a filter; the code is in module_utils, where it is tested without Ansible."""
+"""The decisions of the role llamacpp, as a filter; the code is in module_utils, where it is tested without Ansible.
+
+Imported late: Ansible loads every filter file of a collection in each worker that needs one of them.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import llamacpp_service
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
 
 def decide(wanted: Sequence[Mapping[str, Any]], **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - the function below types them
     """Decide, or refuse with every reason."""
+    from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import llamacpp_service
+    from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+
     try:
         return llamacpp_service(wanted, **settings)
     except StackError as error:

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan as a filter, so that playbooks and users can ask for it without a task on any host."""
+"""The plan as a filter, so that playbooks and users can ask for it without a task on any host.
+
+Imported late: Ansible loads every filter file of a collection in each worker that needs one of them.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
-from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan as _plan
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
 
 def plan(declaration: Mapping[str, Any]) -> dict[str, Any]:
     """Derive the plan, or fail with every problem of the declaration."""
+    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan as _plan
+    from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+
     if not isinstance(declaration, Mapping):
         kind = type(declaration).__name__
         raise AnsibleFilterError(f"lab.llm_stack.plan takes a declaration, which is a mapping, and was given a {kind}.")

@@ -20,6 +20,10 @@ DIGEST_MARK = "@LLM_STACK_DIGEST@"
 DIGEST_VARIABLE = "LLM_STACK_DIGEST"
 
 
+class ChangeError(Exception):
+    """A change that did not work; str() says what failed, why, and what serves now."""
+
+
 @dataclass(frozen=True)
 class FileSpec:
     """A file as it should be. ``path`` is absolute and may hold ``%i``, which stands for each colour."""

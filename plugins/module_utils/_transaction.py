@@ -19,6 +19,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_file, read_units
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    ChangeError,
     Comparison,
     Decision,
     FileFound,
@@ -35,10 +36,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import (
 
 RESTORE_TIMEOUT = 600.0
 """Seconds that the previous version may take to serve again; it is given more patience than a new one."""
-
-
-class ChangeError(Exception):
-    """A change that did not work; str() says what failed, why, and what serves now."""
 
 
 @dataclass

@@ -270,14 +270,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_spec import SpecError, wanted_from
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Comparison, Found, Item
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import ChangeError, Comparison, Found, Item
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
-from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction, remove_all
 
 MANAGER_WAIT = 15.0
 """Seconds for which a user manager that is not there yet is waited for."""
@@ -375,6 +373,8 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
     if comparison.items and not module.check_mode:
         _refuse_strangers(module, comparison.items)
         facts = {"account": account, "holder": module.params["holder"]}
+        from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import Transaction
+
         transaction = Transaction(wanted, found, comparison, manager, state, facts)
         transaction.run()
         result["ready"] = transaction.ready
@@ -392,6 +392,8 @@ def absent(module: AnsibleModule, manager: Manager, state: State) -> dict[str, A
     items = [Item("orphan-unit", name, "absent", "present") for name in manifest.units]
     items += [Item("orphan-file", path, "absent", "present") for path in manifest.files if os.path.lexists(path)]
     if items and not module.check_mode:
+        from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import remove_all
+
         remove_all(manifest.units, manifest.files, manager, state)
     comparison = Comparison(tuple(items), (), (), (), ())
     return _result(comparison, Found())
@@ -404,8 +406,17 @@ def _result(comparison: Comparison, found: Found) -> dict[str, Any]:
         "missing": [],
         "checked": len(comparison.writes) + 3 * len(comparison.decisions) + len(found.ports) + len(found.requires) + 2,
         "serving": {decision.spec.name: decision.serving for decision in comparison.decisions},
-        "diff": diffs(comparison, found),
+        "diff": _diffs(comparison, found),
     }
+
+
+def _diffs(comparison: Comparison, found: Found) -> list[dict[str, str]]:
+    """The blocks for --diff. A check that finds nothing, which is nearly every check, need not load the code for it."""
+    if not comparison.items:
+        return []
+    from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
+
+    return diffs(comparison, found)
 
 
 def _without(module: AnsibleModule, missing: list[dict[str, Any]]) -> dict[str, Any]:

@@ -25,7 +25,11 @@ from statistics import median
 from deployed import CONFIG, DATA, DEPLOY, ENVIRONMENT, PROJECT, TALLY, WORK, files, listens, playbook, run, units
 
 CPU_BUDGET = 2.5
-"""How many empty plays a clean check of both roles may cost, both sides counted."""
+"""How many empty plays a clean check of both roles may cost the controller.
+
+The managed side is in the table and not in this budget: two modules that do nothing already cost two empty plays there
+and here together, which no collection can change.
+"""
 ROLES = ("lab.llm_stack.llamacpp", "lab.llm_stack.litellm")
 WIDTHS = (7, 6, 11, 8, 10, 8, 8, 8, 8, 11)
 UNCOUNTED = (2, 3, 7, 8)
@@ -162,8 +166,12 @@ def verdicts(measured: list[Subject]) -> Iterable[tuple[bool, str]]:
     for role in ROLES:
         yield ours.tasks(role) == 1, f"{role} starts the module of 1 task: {ours.tasks(role)}"
     yield ours.tasks() == len(ROLES), f"a clean check starts the modules of {len(ROLES)} tasks: {ours.tasks()}"
-    ratio = median(ours.of("cpu")) / median(empty.of("cpu"))
-    yield ratio <= CPU_BUDGET, f"a clean check costs at most {CPU_BUDGET} empty plays: {ratio:.2f}"
+    ratio = median(ours.of("controller")) / median(empty.of("controller"))
+    both = median(ours.of("cpu")) / median(empty.of("cpu"))
+    yield (
+        ratio <= CPU_BUDGET,
+        f"a clean check costs the controller at most {CPU_BUDGET} empty plays: {ratio:.2f} (both sides: {both:.2f})",
+    )
 
 
 def main() -> int:
