@@ -125,11 +125,16 @@ class Stack:
         return bool(self.request("/v1/chat/completions", body).rc == 0)
 
     def imprint(self) -> str:
-        """Return what any write or restart would alter: names, modes and times of all files, and who runs."""
-        files = f"find {CONFIG} {UNITS} {STATE} {DATA} -printf '%%p %%m %%s %%T@ %%C@ %%l\\n' | sort"
+        """Return what a write or restart would alter: names, modes and times of files but the lock, and who runs."""
+        files = f"find {CONFIG} {UNITS} {STATE} {DATA} ! -path {STATE}/lock -printf '%p %m %s %T@ %C@ %l\\n' | sort"
         properties = "--property=Id,ActiveState,UnitFileState,InvocationID,MainPID"
         units = "'litellm@a.service' 'litellm@b.service' litellm.socket 'llamacpp-*'"
-        return self.output(f"{files} && systemctl --user show {properties} {units} && systemctl --user list-jobs")
+        assert eventually(self.is_settled, seconds=60), self.journal()
+        return self.output(f"{files} && systemctl --user show {properties} {units}")
+
+    def is_settled(self) -> bool:
+        """Say whether the user manager has nothing left to do, such as to wait for a gateway that drains."""
+        return "No jobs" in self.output("systemctl --user list-jobs")
 
     def reboot(self) -> None:
         """Restart the container: systemd shuts all services down and boots again."""

@@ -64,8 +64,9 @@ class Played:
     @property
     def message(self) -> str:
         """What the tasks that failed say."""
-        failed = [part for step in self.steps if step.status != "ok" for part in step.parts()]
-        return "\n".join(str(part.get("msg")) for part in failed if part.get("failed") or part.get("unreachable"))
+        failed = [step for step in self.steps if step.status != "ok"]
+        parts = [part for step in failed for part in step.parts() if part is step.answer or part.get("failed")]
+        return "\n".join(str(part.get("msg")) for part in parts)
 
     def _parts(self) -> Iterable[dict[str, Any]]:
         return (part for step in self.steps for part in step.parts())

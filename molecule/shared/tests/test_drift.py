@@ -65,12 +65,6 @@ AT_REST = [
         ("(mode 0644)", "(mode 0600)"),
     ),
     Drift(
-        "a drop-in that nothing has read yet",
-        settings("litellm@.service", "Nice=5"),
-        {("extra-dropin", f"{UNITS}/litellm@.service.d/mine.conf")},
-        ("changes a unit of ours",),
-    ),
-    Drift(
         "the record of the last run, edited",
         f"sed -i 's/llamacpp-tiny/llamacpp-other/' {STATE}/llamacpp/manifest.json",
         {("manifest", "manifest")},
@@ -86,9 +80,9 @@ AT_REST = [
 TAKEN_UP = [
     Drift(
         "a setting of the engine, edited",
-        f"echo LLAMA_ARG_N_PREDICT=7 >> {CONFIG}/llamacpp/tiny.env",
+        f"echo LLAMA_ARG_BATCH=512 >> {CONFIG}/llamacpp/tiny.env",
         {("file", f"{CONFIG}/llamacpp/tiny.env")},
-        ("LLAMA_ARG_N_PREDICT=7", "it has read tiny.env as edited on the host"),
+        ("LLAMA_ARG_BATCH=512", "it has read tiny.env as edited on the host"),
     ),
     Drift(
         "a unit, edited",
@@ -98,15 +92,15 @@ TAKEN_UP = [
     ),
     Drift(
         "a drop-in with another environment",
-        settings(ENGINE, "Environment=LLAMA_ARG_KEEP=1"),
+        settings(ENGINE, "Environment=LLAMA_ARG_THREADS=1"),
         {("extra-dropin", f"{UNITS}/{ENGINE}.d/mine.conf")},
-        ("it may run with mine.conf", "its environment has another LLAMA_ARG_KEEP"),
+        ("it may run with mine.conf", "its environment has another LLAMA_ARG_THREADS"),
     ),
     Drift(
         "a variable given to the whole user manager",
-        "systemctl --user set-environment LLAMA_ARG_TOP_K=3",
+        "systemctl --user set-environment LLAMA_ARG_N_PREDICT=9",
         set(),
-        ("its environment has another LLAMA_ARG_TOP_K",),
+        ("its environment has another LLAMA_ARG_N_PREDICT",),
     ),
     Drift(
         "and a restart after which the engine runs with all that",
@@ -148,6 +142,12 @@ KEYS = [
             *(("unit-file", f"{UNITS}/litellm@{side}.service") for side in "ab"),
         },
         ("LITELLM_MASTER_KEY=(secret)", "its declaration changed"),
+    ),
+    Drift(
+        "a drop-in that nothing has read yet",
+        settings("litellm@.service", "Nice=5"),
+        {("extra-dropin", f"{UNITS}/litellm@.service.d/mine.conf")},
+        ("changes a unit of ours",),
     ),
 ]
 INSTALLED = [
