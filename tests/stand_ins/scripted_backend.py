@@ -34,10 +34,10 @@ from typing import Any
 INTERVAL = 0.25
 ANSWER = "I do as I am told."
 CHAT_KEYS = """
-    audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages metadata
-    modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key reasoning_effort response_format
-    safety_identifier seed service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p
-    user verbosity web_search_options
+    audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages
+    metadata modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key reasoning_effort
+    response_format safety_identifier seed service_tier stop store stream stream_options temperature tool_choice tools
+    top_logprobs top_p user verbosity web_search_options
 """
 CONTEXT = (
     "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4900 in the messages,"
