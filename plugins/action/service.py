@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{MODULE}: {entry.get('path')} has {' and '.join(sources)}. Keep one of them.")
         content = self._content(entry, task_vars)
         if content is not None:
-            secret = bool(entry.get("secret"))
+            secret = bool(entry.get("secret")) or entry.get("secret_content") is not None
             entry["secret_content" if secret else "content"] = content
             entry.pop("content" if secret else "secret_content", None)
         return entry

@@ -44,9 +44,17 @@ def wanted_from(params: Mapping[str, Any]) -> Wanted:
 
 
 def _file(entry: Mapping[str, Any]) -> FileSpec:
-    secret = entry["secret"] or entry["secret_content"] is not None or bool(entry["generate"])
-    content = entry["secret_content"] if entry["secret_content"] is not None else entry["content"] or ""
-    return FileSpec(entry["path"], content.encode(), int(entry["mode"], 8), secret, tuple(entry["generate"].items()))
+    mode, generate = int(entry["mode"], 8), tuple(entry["generate"].items())
+    return FileSpec(entry["path"], _content(entry), mode, _is_secret(entry), generate)
+
+
+def _content(entry: Mapping[str, Any]) -> bytes:
+    content = entry["secret_content"] if entry["secret_content"] is not None else entry["content"]
+    return (content or "").encode()
+
+
+def _is_secret(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["secret"] or entry["secret_content"] is not None or entry["generate"])
 
 
 def _unit(entry: Mapping[str, Any]) -> UnitSpec:
@@ -91,10 +99,9 @@ def _reference_problems(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A reason for each ``@secret:NAME@`` that not exactly one file generates, or that a diff would show."""
     generated = [name for entry in files for name in entry["generate"]]
     for index, entry in enumerate(files):
-        file = _file(entry)
-        for name in references(file.content):
-            where = f"files[{index}]: {file.path} refers to @secret:{name}@,"
-            if not file.secret:
+        for name in references(_content(entry)):
+            where = f"files[{index}]: {entry['path']} refers to @secret:{name}@,"
+            if not _is_secret(entry):
                 yield f"{where} but is not secret. Set secret: true."
             elif generated.count(name) != 1:
                 known = ", ".join(sorted(set(generated))) or "none"
