@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""What the kernel tells: listeners from its own tables, processes from a /proc made for the test and from the real one."""
+"""What the kernel tells, from tables as it writes them, from a /proc made for the test, and from the real one."""
 
 from __future__ import annotations
 

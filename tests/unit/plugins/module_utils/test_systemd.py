@@ -73,8 +73,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         calls = tmp_path / f"{name}.calls"
         (tmp_path / "out").write_text(out)
         (tmp_path / "err").write_text(err)
-        script = f'#!/bin/sh\nprintf "%s\\n" "$*" >> {calls}\n{also}\ncat {tmp_path}/out\ncat {tmp_path}/err >&2\nexit {code}\n'
-        (tmp_path / name).write_text(script)
+        answer = f"cat {tmp_path}/out\ncat {tmp_path}/err >&2\nexit {code}\n"
+        (tmp_path / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {calls}\n{also}\n{answer}')
         (tmp_path / name).chmod(0o755)
         return calls
 
