@@ -34,11 +34,14 @@ def llamacpp_service(
     program: str = "",
     api_key: str = "",
     source_directory: str = "",
+    fingerprints: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the declaration of the transaction, the models to fetch, and what the method installs.
 
-    ``ready_timeout`` is in seconds. Raises StackError when the method lacks what it needs.
+    ``ready_timeout`` is in seconds; ``fingerprints`` tells the model files on the controller apart, by their paths.
+    Raises StackError when the method lacks what it needs.
     """
+    instances = [_with_files(each, home, source_directory, fingerprints or {}) for each in instances]
     config = config_dir(home, "llamacpp")
     software = _software(method, home, config, lock, python, release or {}, program)
     scripts = ["ready.py", *(["llama_server.py"] if method == "pip" else [])]
@@ -50,22 +53,30 @@ def llamacpp_service(
                 *(_settings_file(config, instance) for instance in instances),
             ],
             "units": [_unit(config, scripts, software["argv"], home, ready_timeout, each) for each in instances],
-            "requires": [software["requires"], *(_model(home, source_directory, instance) for instance in instances)],
+            "requires": [software["requires"], *map(_model, instances)],
         },
-        "models": [_fetched(home, source_directory, each) for each in instances if each["source"]["origin"] != "host"],
+        "models": [_fetched(each) for each in instances if each["source"]["origin"] != "host"],
     }
 
 
-def _fetched(home: str, directory: str, instance: Mapping[str, Any]) -> dict[str, Any]:
-    """A model file that the install step brings to the host."""
-    target, source = model_path(home, instance), _controller_path(directory, instance)
-    return {**instance["source"], "name": instance["name"], "target": target, "from": source}
+def _with_files(
+    instance: Mapping[str, Any], home: str, directory: str, fingerprints: Mapping[str, str]
+) -> dict[str, Any]:
+    """Add where the model's file is: ``from`` on the controller, ``target`` on the host.
 
-
-def model_path(home: str, instance: Mapping[str, Any]) -> str:
-    """Where an instance's model file is on the host."""
+    Files with other bytes have other names, so that a new one that does not load leaves the old one to go back to.
+    """
     source = instance["source"]
-    return str(source["path"]) if source["origin"] == "host" else f"{data_dir(home, 'models')}/{instance['name']}.gguf"
+    origin = controller_path(directory, instance)
+    bytes_of = source.get("sha256") or fingerprints.get(origin, "")
+    name = "-".join(part for part in (instance["name"], bytes_of[:12]) if part)
+    target = source["path"] if source["origin"] == "host" else f"{data_dir(home, 'models')}/{name}.gguf"
+    return {**instance, "target": str(target), "from": origin}
+
+
+def _fetched(instance: Mapping[str, Any]) -> dict[str, Any]:
+    """A model file that the install step brings to the host."""
+    return {**instance["source"], **{key: instance[key] for key in ("name", "target", "from")}}
 
 
 def _software(
@@ -131,7 +142,7 @@ def _unit(
         "vars": {
             "unit": {
                 "name": name,
-                "model": specifier(model_path(home, instance), home),
+                "model": specifier(instance["target"], home),
                 "argv": [specifier(word, home) for word in argv],
                 "ready_argv": [specifier(word, home) for word in ready],
                 "environment_files": [specifier(path, home) for path in environment_files],
@@ -148,13 +159,13 @@ def _unit(
     }
 
 
-def _model(home: str, directory: str, instance: Mapping[str, Any]) -> dict[str, Any]:
-    source, path = instance["source"], model_path(home, instance)
-    if source["origin"] == "url":
-        return {"kind": "download", "path": path, "digest": source["sha256"]}
-    entry = {"kind": "file", "path": path}
-    return {**entry, "src": _controller_path(directory, instance)} if source["origin"] == "controller" else entry
+def _model(instance: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {"kind": "file", "path": instance["target"]}
+    if instance["source"]["origin"] == "url":
+        return {**entry, "kind": "download", "digest": instance["source"]["sha256"]}
+    return {**entry, "src": instance["from"]} if instance["from"] else entry
 
 
-def _controller_path(directory: str, instance: Mapping[str, Any]) -> str:
+def controller_path(directory: str, instance: Mapping[str, Any]) -> str:
+    """Where an instance's model file is on the controller; empty where it comes from elsewhere."""
     return os.path.join(directory, instance["source"]["path"]) if instance["source"]["origin"] == "controller" else ""

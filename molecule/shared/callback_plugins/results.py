@@ -40,8 +40,8 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._keep("ok", result)
 
-    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
-        self._keep("ignored" if ignore_errors else "failed", result)
+    def v2_runner_on_failed(self, result: CallbackTaskResult, **_options: bool) -> None:
+        self._keep("failed", result)
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         self._keep("unreachable", result)

@@ -15,7 +15,6 @@ from observed import CONFIG, DATA, STATE, UNITS, Stack, eventually
 from played import Played, assert_clean, check, deploy, play, refused
 
 ENGINE = "llamacpp-tiny.service"
-MODEL = f"{DATA}/models/tiny.gguf"
 Items = set[tuple[str, str]]
 
 
@@ -23,8 +22,8 @@ Items = set[tuple[str, str]]
 class Drift:
     """A change by hand: its commands, what a check must name, and words that the diff must show.
 
-    In all of them SERVING and IDLE stand for the two sides of the gateway, ENVIRONMENT for the engine's, and paths
-    start at the account's home.
+    In all of them SERVING and IDLE stand for the two sides of the gateway, ENVIRONMENT and MODEL for the engine's, and
+    paths start at the account's home.
     """
 
     what: str
@@ -159,8 +158,8 @@ INSTALLED = [
     ),
     Drift(
         "a model of the same size with other bytes",
-        f"dd if=/dev/zero of={MODEL} bs=64K seek=8 count=1 conv=notrunc status=none",
-        {("file", MODEL)},
+        "dd if=/dev/zero of=MODEL bs=64K seek=8 count=1 conv=notrunc status=none",
+        {("file", "MODEL")},
         ("its declaration changed",),
     ),
 ]
@@ -173,10 +172,14 @@ class Named:
     stack: Stack
     serving: str
     environment: str
+    model: str
 
     def text(self, text: str) -> str:
         idle = {"a": "b", "b": "a"}[self.serving]
-        return text.replace("SERVING", self.serving).replace("IDLE", idle).replace("ENVIRONMENT", self.environment)
+        words = {"SERVING": self.serving, "IDLE": idle, "ENVIRONMENT": self.environment, "MODEL": self.model}
+        for word, meaning in words.items():
+            text = text.replace(word, meaning)
+        return text
 
     def items(self, items: Items) -> Items:
         return {(kind, self.subject(self.text(subject))) for kind, subject in items}
@@ -188,7 +191,8 @@ class Named:
 @pytest.fixture
 def named(faulty: Stack) -> Named:
     environment = faulty.output(f"readlink -f {DATA}/envs/llamacpp/current")
-    return Named(faulty, faulty.slot().partition("@")[2][0], environment)
+    model = faulty.output(f"sed -n 's:.*LLAMA_ARG_MODEL=%h/\\(.*\\)\":\\1:p' {UNITS}/{ENGINE}")
+    return Named(faulty, faulty.slot().partition("@")[2][0], environment, faulty.home(model))
 
 
 def predicted(stack: Stack) -> Played:
