@@ -158,6 +158,12 @@ _TABLE = (
         "Give it in litellm_secrets.",
     ),
     _Row(
+        "app-key",
+        r"RuntimeError: app_auth\.py: .* needs .* in the environment",
+        "The key of an app is not set.",
+        "Run deploy, which makes it and writes it to the file that EnvironmentFile= of the unit names.",
+    ),
+    _Row(
         "master-key",
         r"refused to start: .*master key",
         "LiteLLM refuses its master key.",
