@@ -19,7 +19,7 @@ CHUNK = 1 << 20
 class ActionModule(ActionBase):
     """Transfer ``src`` unless ``remote_src`` says that it is on the host; models are large, so ask first."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # it makes its remote directory itself, when there is something to transfer
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

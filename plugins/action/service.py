@@ -3,7 +3,8 @@
 """Render on the controller, then converge with one module call on the host.
 
 Templates are rendered exactly as ansible.builtin.template renders them (same search path, ``trim_blocks``), so a file
-moved from one to the other does not change by a byte.
+moved from one to the other does not change by a byte. What tells of the rendering itself (``ansible_managed``,
+``template_path`` and the like) is not defined: it would differ from one controller to the next.
 """
 
 from __future__ import annotations
@@ -51,9 +52,6 @@ class ActionModule(ActionBase):
 
     def _file(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Give a file its content; secret content travels in the option that Ansible never logs."""
-        sources = [name for name in ("content", "secret_content", "template", "src") if entry.get(name) is not None]
-        if len(sources) > 1:
-            raise AnsibleActionFail(f"{MODULE}: {entry.get('path')} has {' and '.join(sources)}. Keep one of them.")
         content = self._content(entry, task_vars)
         if content is not None:
             secret = bool(entry.get("secret")) or entry.get("secret_content") is not None
@@ -69,6 +67,10 @@ class ActionModule(ActionBase):
 
     def _content(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> str | None:
         """Resolve template, src or content of an entry, and drop what the module need not see."""
+        sources = [name for name in ("content", "secret_content", "template", "src") if entry.get(name) is not None]
+        if len(sources) > 1:
+            subject = entry.get("path") or entry.get("name")
+            raise AnsibleActionFail(f"{MODULE}: {subject} has {' and '.join(sources)}. Keep one of them.")
         template, source = entry.pop("template", None), entry.pop("src", None)
         extra = entry.pop("vars", None) or {}
         if template is not None:
