@@ -9,7 +9,8 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import App, Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
 from ansible_collections.lab.llm_stack.plugins.module_utils._latency import Bound, bound, number
 from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import Item
 from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _layer_entries, _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils._app import APP, LIMITS, App, app
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
 
@@ -30,28 +31,12 @@ MODEL = Field(
         "context": Field("int", "a number of tokens", low=256, high=16777216),
         "standby": Field("bool"),
         "tags": Field("list", item=Field("text")),
-        "limits": Field(
-            "section",
-            fields={
-                "rpm": Field("int", "a number of requests per minute", low=1),
-                "tpm": Field("int", "a number of tokens per minute", low=1),
-            },
-        ),
+        "limits": LIMITS,
         "fallbacks": _NAMES,
         "llamacpp": _llamacpp.FIELD,
         # Their options are checked when these engines have a role; until then a model that needs one is refused.
         "ollama": Field(),
         "vllm": Field(),
-    },
-)
-
-APP = Field(
-    "section",
-    fields={
-        "models": Field("list", item=_NAME, hint="Write the models the app uses: [first, second]."),
-        "timeout": Field("number", "a number of seconds", low=0.1, high=86400),
-        "retries": Field("int", "a number of retries", low=0, high=100),
-        "deadline": Field("number", "a number of seconds", low=0.1, high=864000),
     },
 )
 
@@ -117,25 +102,6 @@ class Model:
     def path(self) -> str:
         """Where the user wrote it."""
         return f"{PREFIX}models.{self.name}"
-
-
-@dataclass(frozen=True)
-class App:
-    """A client application: the models it uses, each under a name of its own with its own time limit and retries.
-
-    ``deadline`` is what a request may take with all its retries and fallbacks.
-    """
-
-    name: str
-    models: tuple[str, ...]
-    timeout: float | None = None
-    retries: int | None = None
-    deadline: float | None = None
-
-    @property
-    def path(self) -> str:
-        """Where the user wrote it."""
-        return f"{PREFIX}apps.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -233,7 +199,7 @@ def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
         models={name: _model(name, each) for name, each in _entries(sound, "models", "source", refused)},
         routes=tuple(sound.get("routes", DEFAULT_ROUTES)) if sound.get("routes", ()) is not None else None,
         aliases=_mapping(sound.get("aliases")),
-        apps={name: _app(name, each) for name, each in _apps(sound, refused)},
+        apps={name: app(name, each) for name, each in _apps(sound, refused)},
         gateway=_gateway(_mapping(sound.get("gateway"))),
         hosts={name: _host(name, each) for name, each in _mapping(written.get("hosts")).items()},
         layers=_layer_entries.entries(written.get("layers"), written.get("layer_files")),
@@ -279,11 +245,6 @@ def _model(name: str, written: Mapping[str, Any]) -> Model:
 
 
 _MODEL_FIELDS = frozenset(MODEL.fields) - set(ENGINES)
-
-
-def _app(name: str, written: Mapping[str, Any]) -> App:
-    models = tuple(written.get("models", ()))
-    return App(name, models, written.get("timeout"), written.get("retries"), written.get("deadline"))
 
 
 def _gateway(written: Mapping[str, Any]) -> Gateway:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import App, Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering, chain, depth, reached
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Instance, Routing, key_variable
 

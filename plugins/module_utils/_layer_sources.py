@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, App, Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration
 from ansible_collections.lab.llm_stack.plugins.module_utils._layer_entries import Entry
 from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import (
     FALLBACKS,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, App, Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 
 
