@@ -100,6 +100,12 @@ class State:
         except UNREADABLE:
             return None
 
+    def begun(self) -> list[str]:
+        """The files that the run in progress, or the one that was killed, makes where there was nothing."""
+        snapshot = self.snapshot()
+        files = snapshot.files if snapshot else {}
+        return [path for path, file in files.items() if file.content is None and not file.link]
+
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keep the old state on disk before the first change, so that it survives us."""
         record = {

@@ -60,8 +60,12 @@ class Manager:
         return self.present()
 
     def systemctl(self, *arguments: str) -> str:
-        """Run ``systemctl --user`` and return what it printed."""
-        return self._run(["systemctl", "--user", "--no-pager", *arguments])
+        """Run ``systemctl --user`` and return what it printed.
+
+        A stop is waited for without a limit of our own: each unit has one, which may leave a gateway time to drain.
+        """
+        stops = "stop" in arguments or "--now" in arguments
+        return self._run(["systemctl", "--user", "--no-pager", *arguments], None if stops else TIMEOUT)
 
     def show(self, units: Sequence[str]) -> list[dict[str, str]]:
         """The properties of each unit, in the order asked; a unit nobody knows has LoadState=not-found."""
@@ -86,7 +90,7 @@ class Manager:
         except ManagerError:
             return []
 
-    def _run(self, command: list[str]) -> str:
+    def _run(self, command: list[str], timeout: float | None = TIMEOUT) -> str:
         try:
             done = subprocess.run(
                 command,
@@ -94,13 +98,13 @@ class Manager:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=TIMEOUT,
+                timeout=timeout,
                 check=False,
             )
         except FileNotFoundError:
             raise ManagerError(f"{command[0]} is not installed on this host.") from None
         except subprocess.TimeoutExpired:
-            raise ManagerError(f"{shlex.join(command)} gave no answer within {TIMEOUT:.0f} s.") from None
+            raise ManagerError(f"{shlex.join(command)} gave no answer within {timeout:.0f} s.") from None
         if done.returncode:
             said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
             raise ManagerError(f"{shlex.join(command)}: {said}")

@@ -277,6 +277,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
+UNIT_SUFFIXES = (".service", ".socket")
 MANAGER_WAIT = 15.0
 """Seconds for which a user manager that is not there yet is waited for."""
 
@@ -331,6 +332,7 @@ class Terminated(BaseException):
 
 
 def _terminate(number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the undoing short
     raise Terminated(f"ended by signal {number}")
 
 
@@ -382,19 +384,24 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
 
 
 def absent(module: AnsibleModule, manager: Manager, state: State) -> dict[str, Any]:
-    """Remove what the manifest lists."""
+    """Remove what the manifest lists, and what a run that was killed has begun."""
     manifest = state.manifest()
     if manifest.exists and not manifest.ok:
         raise ChangeError(
             f"The record of what belongs to {state.name} was edited: {state.directory}/manifest.json. It cannot say "
             "what is to be removed. Run deploy, which writes it anew, then remove again. Nothing was changed."
         )
-    items = [Item("orphan-unit", name, "absent", "present") for name in manifest.units]
-    items += [Item("orphan-file", path, "absent", "present") for path in manifest.files if os.path.lexists(path)]
+    begun = [path for path in state.begun() if os.path.lexists(path)]
+    units = sorted({*manifest.units, *(os.path.basename(path) for path in begun if path.endswith(UNIT_SUFFIXES))})
+    files = sorted({*manifest.files, *begun})
+    items = [Item("orphan-unit", name, "absent", "present") for name in units]
+    items += [Item("orphan-file", path, "absent", "present") for path in files if os.path.lexists(path)]
+    if state.interrupted():
+        items.append(Item("interrupted-run", "transaction", "ended", "a run was killed before it ended"))
     if items and not module.check_mode:
         from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import remove_all
 
-        remove_all(manifest.units, manifest.files, manager, state)
+        remove_all(units, files, manager, state)
     comparison = Comparison(tuple(items), (), (), (), ())
     return _result(comparison, Found())
 
