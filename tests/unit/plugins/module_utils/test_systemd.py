@@ -148,9 +148,11 @@ def test_a_refusal_names_the_command_and_its_words(command: Command, out: str, e
 
 def test_a_manager_that_hangs_is_not_waited_for_without_end(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_systemd, "TIMEOUT", 0.2)
-    command("systemctl", also="exec sleep 5")
+    command("systemctl", also="sleep 0.5")
     with pytest.raises(ManagerError, match=r"^systemctl --user --no-pager daemon-reload gave no answer within 0 s\.$"):
         Manager(1000).systemctl("daemon-reload")
+    assert Manager(1000).systemctl("stop", "--", "a.service") == ""
+    assert Manager(1000).systemctl("disable", "--now", "--", "a.service") == ""
 
 
 def test_a_host_without_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
