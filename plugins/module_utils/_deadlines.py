@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
 from ansible_collections.lab.llm_stack.plugins.module_utils._latency import Bound, bound, number
-from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import Item
-from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem
+
+if TYPE_CHECKING:
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged
 
 
 def bounds(declared: Declaration, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _written(names: Collection[str], merged: Merged) -> list[str]:
         f"{path[-1]} in {setting.definition.source.place}"
         for path, setting in merged.settings.items()
         if path[0] == "model_list" and path[-1] in ("timeout", "stream_timeout", "num_retries")
-        if isinstance(path[1], Item) and path[1].name in names
+        if getattr(path[1], "name", "") in names
         if setting.definition.value != 0 and not setting.definition.source.fixed
     ]
     return list(dict.fromkeys(found))

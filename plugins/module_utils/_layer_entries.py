@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import FALLBACKS, Item, deployment
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
 
@@ -149,6 +148,8 @@ def _check_section(settings: object, path: str) -> Iterator[Problem]:
     if not isinstance(settings, Mapping):
         yield from check(settings, Field("map"), path)
         return
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import FALLBACKS
+
     for key in FALLBACKS:
         yield from _check_fallbacks(settings.get(key, []), f"{path}.{key}")
     if settings.get("master_key", MASTER_KEY) != MASTER_KEY and path.endswith("general_settings"):
@@ -168,6 +169,8 @@ def _check_model_list(written: object, path: str) -> Iterator[Problem]:
     if not isinstance(written, list):
         yield from check(written, Field("list"), path)
         return
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import Item, deployment
+
     seen: dict[Item, int] = {}
     for index, each in enumerate(written):
         problems = list(check(each, spec, f"{path}[{index}]"))

@@ -44,7 +44,8 @@ class Leaf:
 
 def leaves(config: Mapping[str, Any]) -> Iterator[Leaf]:
     """Yield every value below a configuration: mappings are entered, and the lists that have an identity."""
-    yield from _below(config, (), "")
+    if config:
+        yield from _below(config, (), "")
 
 
 def _below(value: object, path: Path, place: str) -> Iterator[Leaf]:

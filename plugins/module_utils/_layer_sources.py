@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,8 +20,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import 
     leaves,
     within,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Definition, Layer, Merged, Source
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Definition, Layer, Source
 
 UNIFIED = "unified"
 DEFAULTS = "defaults"
@@ -163,40 +161,3 @@ def _of_app(own: list[Definition], app: App) -> Iterator[Definition]:
             if value is not None:
                 source = Source(_layer_of(app.name), f"{app.path}.{name}", fixed=True)
                 yield Definition((*deployment, "litellm_params", key), value, source)
-
-
-def check_apps(declared: Declaration) -> Iterator[Problem]:
-    """Yield a problem for each layer of an app that is not declared."""
-    for entry in declared.layers:
-        if entry.app and entry.app not in declared.apps:
-            yield Problem(f"{entry.path}.app", entry.app, "is not a declared app.", nearest(entry.app, declared.apps))
-
-
-def check_ends(declared: Declaration, merged: Merged, names: Collection[str]) -> Iterator[Problem]:
-    """Yield a problem for each name that a layer sends requests to and the gateway does not have.
-
-    LiteLLM starts with it, and answers 400 when it gets there.
-    """
-    entries = {entry.name: entry for entry in declared.layers}
-    for path, setting in merged.settings.items():
-        entry = entries.get(setting.definition.source.layer)
-        for name in _targets(path, setting.definition.value) if entry else ():
-            if entry and not any(_serves(each, name) for each in names):
-                where = f"It stands in {setting.definition.source.place}."
-                remedy = "\n".join([nearest(name, names), *([where] if entry.file else [])])
-                yield Problem(f"{entry.root}.{label(path)}", name, "is not a name at the gateway.", remedy)
-
-
-def _targets(path: Path, value: object) -> list[str]:
-    """The names that a setting sends requests to, and the one it does so for."""
-    if len(path) < 2 or path[1] not in (*FALLBACKS, "model_group_alias"):
-        return []
-    if isinstance(path[-1], Item):
-        source = [] if path[-1].name == "*" else [path[-1].name]
-        return source + [each for each in value if isinstance(each, str)] if isinstance(value, list) else source
-    return [str(value)] if len(path) == 3 or path[3:] == ("model",) else []
-
-
-def _serves(name: str, asked: str) -> bool:
-    """Tell whether a name at the gateway answers a request, as LiteLLM reads a star."""
-    return name == asked or ("*" in name and re.match(re.escape(name).replace(r"\*", "(.*)"), asked) is not None)

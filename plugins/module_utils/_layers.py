@@ -234,6 +234,8 @@ def _gives_way(old: Setting, definition: Definition, layer: Layer) -> bool:
 
 def _same(left: object, right: object) -> bool:
     """Tell whether two values are one; true is no number here."""
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        return all(map(_same, left, right))
     return left == right and isinstance(left, bool) == isinstance(right, bool)
 
 

@@ -20,6 +20,7 @@ def check_names(declared: Declaration) -> list[Problem]:
         *(problem for model in declared.models.values() for problem in _check_fallbacks(model, declared)),
         *check_cycles(declared.models),
         *(problem for app in declared.apps.values() for problem in _check_app(app, declared)),
+        *_check_layers(declared),
     ]
 
 
@@ -90,6 +91,12 @@ def _check_app(app: App, declared: Declaration) -> Iterator[Problem]:
             yield Problem(path, name, "is named twice.", "Remove one.")
         else:
             yield from _check_model(name, path, declared)
+
+
+def _check_layers(declared: Declaration) -> Iterator[Problem]:
+    for entry in declared.layers:
+        if entry.app and entry.app not in declared.apps:
+            yield Problem(f"{entry.path}.app", entry.app, "is not a declared app.", nearest(entry.app, declared.apps))
 
 
 def _check_model(name: str, path: str, declared: Declaration) -> Iterator[Problem]:

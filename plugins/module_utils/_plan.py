@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _gateway, _llamacpp
 from ansible_collections.lab.llm_stack.plugins.module_utils._checklist import checklist
@@ -17,13 +17,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_settings im
     check_references,
     check_settings,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._layer_sources import (
-    check_apps,
-    check_ends,
-    derived,
-    native,
-)
-from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged, merge
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import check_names, check_standby
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
@@ -33,6 +26,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
     key_variable,
     route,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged
 
 
 def plan(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +52,6 @@ def read(written: Mapping[str, Any]) -> tuple[Declaration, Routing]:
     declared, problems = parse(written)
     routing, more = route(declared)
     problems += [*more, *check_names(declared), *check_settings(declared), *check_interplay(declared, routing)]
-    problems += check_apps(declared)
     # What follows can be told only when every name is known.
     problems += [] if problems else check_standby(declared.models)
     if problems:
@@ -66,8 +61,15 @@ def read(written: Mapping[str, Any]) -> tuple[Declaration, Routing]:
 
 def stacked(declared: Declaration, config: Mapping[str, Any]) -> Merged:
     """Merge the layers of the user over what was derived, or raise a StackError where they do not fit."""
+    # Only who has layers, or asks about them, pays for what they need.
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layer_check import check_merged
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layer_sources import derived, native
+    from ansible_collections.lab.llm_stack.plugins.module_utils._layers import merge
+
     merged = merge([*derived(declared, config), *native(declared)])
-    problems = list(merged.problems) or list(check_ends(declared, merged, _gateway.served(merged.config)))
+    problems = list(merged.problems)
+    if declared.layers and not problems:
+        problems += check_merged(declared, merged)
     if problems:
         raise StackError(problems)
     return merged
