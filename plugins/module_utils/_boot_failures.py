@@ -176,6 +176,12 @@ _TABLE = (
         "Correct the native settings, or the file's owner and mode.",
     ),
     _Row(
+        "litellm-setting",
+        r"ValueError: .*(?:(?:router|litellm|general)_settings|config\.yaml)",
+        "LiteLLM refuses a setting.",
+        "Correct the setting that the line names.",
+    ),
+    _Row(
         "missing-executable",
         r"Failed to (?:locate|execute)|status=203/EXEC|No such file or directory.*ExecStart",
         "The program of the unit is not there.",

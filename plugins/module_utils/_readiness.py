@@ -81,4 +81,7 @@ def _ending(unit: UnitFound) -> str:
         return "the kernel killed it for lack of memory"
     if unit.result == "start-limit-hit":
         return "it failed too often in a short time"
+    if unit.by_signal:
+        # It was a command beside the main process that failed, and systemd then ended the rest.
+        return "its readiness check failed"
     return f"it exited with code {unit.exit_code}"

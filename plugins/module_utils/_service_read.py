@@ -24,6 +24,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, lingers
 
+ENDED_BY_SIGNAL = ("2", "3")
+"""What the kernel calls CLD_KILLED and CLD_DUMPED."""
+
 
 def read_found(wanted: Wanted, manager: Manager, state: State, account: str, requires: Mapping[str, str]) -> Found:
     """Read files, units, processes, ports and records of one transaction; ``requires`` maps paths to identities."""
@@ -89,6 +92,7 @@ def _unit(properties: Mapping[str, str]) -> UnitFound:
         pid=pid,
         restarts=int(properties.get("NRestarts") or 0),
         exit_code=int(properties.get("ExecMainStatus") or 0),
+        by_signal=properties.get("ExecMainCode") in ENDED_BY_SIGNAL,
         invocation=properties.get("InvocationID", ""),
         started_at=_proc.started_at(pid) if pid else 0.0,
         process=_proc.environment(pid) if pid else {},

@@ -136,6 +136,8 @@ class UnitFound:
     pid: int = 0
     restarts: int = 0
     exit_code: int = 0
+    """Of the main process; the signal's number where it was ended by one."""
+    by_signal: bool = False
     invocation: str = ""
     started_at: float = 0.0
     """When the main process started, in seconds since the epoch; 0 without a process."""
