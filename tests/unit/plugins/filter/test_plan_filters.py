@@ -18,6 +18,7 @@ import pytest
 
 HERE = {"here": {"groups": ["llamacpp", "litellm"]}}
 VARIABLES: dict[str, Any] = {
+    "layer_dir": str(Path(__file__).parents[3] / "fixtures" / "layers"),
     "context": 2048,
     "declaration": {
         "models": {"tiny": {"source": "files/tiny.gguf", "context": "{{ context }}", "llamacpp": {"flash_attn": True}}},
@@ -53,12 +54,21 @@ json.dump([render(expression) for expression in asked["expressions"]], sys.stdou
 
 GROUPS = "{'all': ['here'], 'litellm': ['here'], 'llamacpp': ['here']}"
 DECLARATION = f"{{'llm_stack_models': declaration.models}} | lab.llm_stack.declaration({GROUPS}, {{'here': {{}}}})"
+LAYERS = "{'llm_stack_layers': [{'name': 'lab', 'file': 'litellm-unified.yaml'}]}"
+LAYERED = f"{LAYERS} | lab.llm_stack.declaration({GROUPS}, {{'here': {{}}}}, layer_dir)"
 
 GOOD = {
     "(declaration | lab.llm_stack.plan).hosts.here.llamacpp.instances[0].settings.LLAMA_ARG_CTX_SIZE": "2048",
     "(declaration | lab.llm_stack.plan).hosts.here.llamacpp.instances[0].settings.LLAMA_ARG_FLASH_ATTN": "on",
     f"({DECLARATION}).models.tiny.context": 2048,
     f"({DECLARATION} | lab.llm_stack.plan).summary.models": 1,
+    "declaration | lab.llm_stack.explain('model_list[tiny].model_info.max_input_tokens')": (
+        "model_list[tiny].model_info.max_input_tokens  2048  unified  llm_stack_models.tiny.context\n"
+        "1 value. Layers, from the bottom: defaults, unified."
+    ),
+    "(declaration | lab.llm_stack.explain('litellm_settings', form='data'))[0].layer": "defaults",
+    f"({LAYERED} | lab.llm_stack.plan).hosts.here.litellm.config.router_settings.timeout": 120,
+    f"({LAYERED}).layer_files['litellm-unified.yaml'].lines['router_settings.timeout']": 35,
     "{'A': 'b c', 'N': context} | lab.llm_stack.env_file": 'A="b c"\nN=2048\n',
     "['/bin/echo', 'a b', context] | lab.llm_stack.systemd_argv": '/bin/echo "a b" 2048',
 }
@@ -70,6 +80,9 @@ REFUSED = {
         "llm_stack_models.tiny.context: '20480s' is not a number of tokens.\n"
         "    Write a number of tokens from 256 to 16777216."
     ),
+    "[1] | lab.llm_stack.explain": "lab.llm_stack.explain takes a declaration, which is a mapping, and was given a ",
+    "declaration | lab.llm_stack.explain(form='xml')": "form: 'xml' is not a form. Known: text, data.",
+    "declaration | lab.llm_stack.explain('modle_list')": "KEY: 'modle_list' is set by no layer.",
     "[1] | lab.llm_stack.plan": "lab.llm_stack.plan takes a declaration, which is a mapping, and was given a ",
     "[] | lab.llm_stack.systemd_argv": "argv: is empty.\n    Begin with the absolute path of a program.",
     "'/bin/true' | lab.llm_stack.systemd_argv": "systemd_argv takes a list of arguments, and was given a ",
