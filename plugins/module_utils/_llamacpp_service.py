@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._quoting import env_file
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
     data_dir,
@@ -94,6 +95,9 @@ def _software(
         path = f"{data_dir(home, 'releases')}/llamacpp/{release['version']}-{release['sha256'][:8]}"
         argv = [f"{path}/{release.get('program', 'llama-server')}"]
         return {"argv": argv, "requires": {"kind": "release", "path": path, "digest": release["sha256"]}}
+    if not re.fullmatch(r"/[^\s\"'\\$%;]+", program):
+        wrong = "is not the absolute path of a program, without spaces, quotes and $."
+        raise StackError([Problem("llamacpp_program", program, wrong, "Write one such as /usr/bin/llama-server.")])
     return {"argv": [program], "requires": {"kind": "program", "path": program}}
 
 
@@ -115,9 +119,14 @@ def _release_problems(release: Mapping[str, str]) -> Iterator[Problem]:
 
 def _secrets(config: str, instances: Sequence[Mapping[str, Any]], api_key: str) -> list[dict[str, Any]]:
     """The file of the key that instances ask for, where there is an instance that does."""
-    if not any(instance.get("needs_key") for instance in instances):
+    names = ", ".join(instance["name"] for instance in instances if instance.get("needs_key"))
+    if not names:
         return []
-    return [{"path": f"{config}/secrets.env", "content": f"LLAMA_API_KEY={api_key}\n", "mode": "0600", "secret": True}]
+    if not api_key:
+        wrong = f"is empty, although other hosts reach {names}."
+        raise StackError([Problem("llamacpp_api_key", NOTHING, wrong, "Write a key, best from a vault.")])
+    content = env_file({"LLAMA_API_KEY": api_key})
+    return [{"path": f"{config}/secrets.env", "content": content, "mode": "0600", "secret": True}]
 
 
 def _settings_file(config: str, instance: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,8 +131,11 @@ def find(name: str) -> pwd.struct_passwd | None:
 def differences(params: dict[str, Any]) -> list[Item]:
     """What is not as declared."""
     name, account = params["name"], find(params["name"])
+    if not account and not params["linger"]:
+        return []  # an account that is not there has nothing to end
     items = [] if account else [Item("account", name, "exists", "absent")]
-    member = {group.gr_name for group in grp.getgrall() if name in group.gr_mem}
+    primary = account.pw_gid if account else None
+    member = {group.gr_name for group in grp.getgrall() if name in group.gr_mem or group.gr_gid == primary}
     lacking = [group for group in params["groups"] if group not in member]
     if lacking:
         items.append(Item("groups", name, f"member of {', '.join(lacking)}", "not a member"))
