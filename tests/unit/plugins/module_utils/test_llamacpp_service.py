@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""The transaction of llama.cpp servers: files, units, requirements, and models to fetch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import llamacpp_service
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest
+from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import join_port, specifier
+
+ETC = "~/.config/llm-stack/llamacpp"
+DATA = "~/.local/share/llm-stack"
+SHA = "ab" * 32
+RELEASE = {"version": "b11669", "url": "https://example.org/llama.tar.gz", "sha256": SHA}
+
+
+def instance(name: str = "tiny", **changes: Any) -> dict[str, Any]:
+    """A server as the plan derives it."""
+    source = {"origin": "host", "path": "/models/tiny.gguf", "sha256": None}
+    return {"name": name, "port": 8080, "bind": "127.0.0.1", "source": source, "settings": {}, **changes}
+
+
+def derive(*instances: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    settings = {"method": "existing", "program": "/opt/llama-server", "home": "~", "ready_timeout": 60, **changes}
+    return llamacpp_service(instances, **settings)
+
+
+def only(result: dict[str, Any], option: str) -> dict[str, Any]:
+    [entry] = result["declaration"][option]
+    return dict(entry)
+
+
+def test_a_server_is_declared_completely() -> None:
+    result = derive(instance(settings={"LLAMA_ARG_PORT": "8080"}))
+    assert result == {
+        "declaration": {
+            "files": [
+                {"path": f"{ETC}/ready.py", "src": "ready.py"},
+                {
+                    "path": f"{ETC}/tiny.env",
+                    "template": "instance.env.j2",
+                    "vars": {"settings": {"LLAMA_ARG_PORT": "8080"}},
+                    "mode": "0600",
+                },
+            ],
+            "units": [
+                {
+                    "name": "llamacpp-tiny.service",
+                    "template": "instance.service.j2",
+                    "vars": {
+                        "unit": {
+                            "name": "tiny",
+                            "model": "/models/tiny.gguf",
+                            "argv": ["/opt/llama-server"],
+                            "ready_argv": [
+                                "/usr/bin/python3",
+                                "%h/.config/llm-stack/llamacpp/ready.py",
+                                "http://127.0.0.1:8080",
+                                "tiny",
+                                "60",
+                            ],
+                            "environment_files": ["%h/.config/llm-stack/llamacpp/tiny.env"],
+                            "start_timeout": 90,
+                        }
+                    },
+                    "inputs": [f"{ETC}/tiny.env", f"{ETC}/ready.py"],
+                    "environment_files": [f"{ETC}/tiny.env"],
+                    "watch": ["LLAMA_"],
+                    "listens": ["127.0.0.1:8080"],
+                    "state": "started",
+                    "enabled": True,
+                    "ready_timeout": 90,
+                }
+            ],
+            "requires": [
+                {"kind": "program", "path": "/opt/llama-server"},
+                {"kind": "file", "path": "/models/tiny.gguf"},
+            ],
+        },
+        "models": [],
+    }
+
+
+LOCK = f"xllamacpp==1 --hash=sha256:{SHA}"
+DIGEST = environment_digest(LOCK, "/usr/bin/python3")
+
+
+@pytest.mark.parametrize(
+    ("settings", "argv", "requires", "scripts"),
+    [
+        pytest.param(
+            {"method": "pip", "lock": LOCK, "python": "/usr/bin/python3"},
+            [
+                f"%h/.local/share/llm-stack/envs/llamacpp/{DIGEST}/bin/python",
+                "%h/.config/llm-stack/llamacpp/llama_server.py",
+            ],
+            {"kind": "environment", "path": f"{DATA}/envs/llamacpp/{DIGEST}", "digest": DIGEST},
+            ["ready.py", "llama_server.py"],
+            id="pip: the wheel in an environment, and a program that serves it",
+        ),
+        pytest.param(
+            {"method": "release", "release": RELEASE},
+            ["%h/.local/share/llm-stack/releases/llamacpp/b11669-abababab/llama-server"],
+            {"kind": "release", "path": f"{DATA}/releases/llamacpp/b11669-abababab", "digest": SHA},
+            ["ready.py"],
+            id="release: the archive's own server",
+        ),
+        pytest.param(
+            {"method": "release", "release": {**RELEASE, "program": "bin/llama-server"}},
+            ["%h/.local/share/llm-stack/releases/llamacpp/b11669-abababab/bin/llama-server"],
+            {"kind": "release", "path": f"{DATA}/releases/llamacpp/b11669-abababab", "digest": SHA},
+            ["ready.py"],
+            id="release: a program deeper inside",
+        ),
+        pytest.param(
+            {"method": "distro", "program": "/usr/bin/llama-server"},
+            ["/usr/bin/llama-server"],
+            {"kind": "program", "path": "/usr/bin/llama-server"},
+            ["ready.py"],
+            id="distro: the package's program",
+        ),
+    ],
+)
+def test_each_method_runs_and_requires_its_own_server(
+    settings: dict[str, Any], argv: list[str], requires: dict[str, str], scripts: list[str]
+) -> None:
+    result = derive(instance(), **settings)
+    assert only(result, "units")["vars"]["unit"]["argv"] == argv
+    assert result["declaration"]["requires"][0] == requires
+    assert [each["src"] for each in result["declaration"]["files"] if "src" in each] == scripts
+    assert only(result, "units")["inputs"][1:] == [f"{ETC}/{script}" for script in scripts]
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "requires", "models"),
+    [
+        pytest.param(
+            {"origin": "host", "path": "~/models/a.gguf", "sha256": None},
+            "%h/models/a.gguf",
+            {"kind": "file", "path": "~/models/a.gguf"},
+            [],
+            id="a file that is already on the host stays where it is",
+        ),
+        pytest.param(
+            {"origin": "controller", "path": "files/a.gguf", "sha256": None},
+            "%h/.local/share/llm-stack/models/tiny-f1f1f1f1f1f1.gguf",
+            {"kind": "file", "path": f"{DATA}/models/tiny-f1f1f1f1f1f1.gguf", "src": "/inventory/files/a.gguf"},
+            ["/inventory/files/a.gguf"],
+            id="a file of the controller is named after its bytes",
+        ),
+        pytest.param(
+            {"origin": "url", "path": "https://example.org/a.gguf", "sha256": SHA},
+            "%h/.local/share/llm-stack/models/tiny-abababababab.gguf",
+            {"kind": "download", "path": f"{DATA}/models/tiny-abababababab.gguf", "digest": SHA},
+            [""],
+            id="a download is told by its checksum",
+        ),
+    ],
+)
+def test_a_model_is_found_wherever_it_comes_from(
+    source: dict[str, Any], path: str, requires: dict[str, str], models: list[str]
+) -> None:
+    result = derive(
+        instance(source=source),
+        source_directory="/inventory",
+        fingerprints={"/inventory/files/a.gguf": "f1" * 32},
+    )
+    assert only(result, "units")["vars"]["unit"]["model"] == path
+    assert result["declaration"]["requires"][1] == requires
+    assert [each["from"] for each in result["models"]] == models
+    assert [each["target"] for each in result["models"]] == [requires["path"]] * len(models)
+
+
+def test_only_servers_that_ask_for_the_key_get_it() -> None:
+    result = derive(instance(), instance("far", bind="192.0.2.1", port=8081, needs_key=True), api_key='a "key"$')
+    [secret] = [entry for entry in result["declaration"]["files"] if entry.get("secret")]
+    assert secret == {
+        "path": f"{ETC}/secrets.env",
+        "content": 'LLAMA_API_KEY="a \\"key\\"\\$"\n',
+        "mode": "0600",
+        "secret": True,
+    }
+    near, far = result["declaration"]["units"]
+    assert f"{ETC}/secrets.env" not in near["inputs"]
+    assert far["environment_files"] == [f"{ETC}/far.env", f"{ETC}/secrets.env"]
+    assert far["inputs"][:2] == far["environment_files"]
+    assert far["vars"]["unit"]["environment_files"][1] == "%h/.config/llm-stack/llamacpp/secrets.env"
+
+
+def test_a_key_is_no_argument_and_no_setting() -> None:
+    result = derive(instance(needs_key=True), api_key="canary")
+    assert "canary" not in str(result["declaration"]["units"]) + str(result["models"])
+
+
+def test_a_server_on_standby_is_there_and_does_not_run() -> None:
+    unit = only(derive(instance(standby=True)), "units")
+    assert (unit["state"], unit["enabled"], unit["name"]) == ("stopped", False, "llamacpp-tiny.service")
+
+
+@pytest.mark.parametrize("name", ["Qwen2.5-Coder_7B", "a.b", "0", "llamacpp", "service", "x" * 100])
+def test_any_name_the_plan_allows_is_the_name_of_a_unit(name: str) -> None:
+    unit = only(derive(instance(name)), "units")
+    assert (unit["name"], unit["vars"]["unit"]["ready_argv"][3]) == (f"llamacpp-{name}.service", name)
+
+
+def test_an_address_of_ipv6_stands_in_brackets() -> None:
+    unit = only(derive(instance(bind="2001:db8::1")), "units")
+    assert unit["listens"] == ["[2001:db8::1]:8080"]
+    assert unit["vars"]["unit"]["ready_argv"][2] == "http://[2001:db8::1]:8080"
+
+
+@pytest.mark.parametrize(
+    ("path", "home", "expected"),
+    [
+        pytest.param("~/a", "~", "%h/a", id="below a home that the host resolves"),
+        pytest.param("/home/llm/a", "/home/llm", "%h/a", id="below a known home"),
+        pytest.param("/home/llm2/a", "/home/llm", "/home/llm2/a", id="below another home with the same beginning"),
+        pytest.param("/home/llm/home/llm/a", "/home/llm", "%h/home/llm/a", id="only the beginning is the home"),
+        pytest.param("/srv/50%/a", "/home/llm", "/srv/50%%/a", id="a percent sign is no specifier"),
+        pytest.param("~/50%h/a", "~", "%h/50%%h/a", id="also below the home"),
+        pytest.param("/a~/b", "~", "/a~/b", id="a tilde elsewhere is a tilde"),
+    ],
+)
+def test_specifier(path: str, home: str, expected: str) -> None:
+    assert specifier(path, home) == expected
+
+
+@pytest.mark.parametrize(("address", "expected"), [("127.0.0.1", "127.0.0.1:1"), ("::1", "[::1]:1")])
+def test_join_port(address: str, expected: str) -> None:
+    assert join_port(address, 1) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"method": "release", "release": {"version": "b1", "url": "ftp://x", "sha256": SHA.upper()}},
+            [
+                "llamacpp_release.url: 'ftp://x' does not pin the archive of the method release.",
+                f"llamacpp_release.sha256: '{SHA.upper()}' does not pin the archive of the method release.",
+            ],
+            id="an archive that is not pinned",
+        ),
+        pytest.param(
+            {"method": "release"},
+            [
+                "llamacpp_release.version: does not pin the archive of the method release.",
+                "llamacpp_release.url: does not pin the archive of the method release.",
+                "llamacpp_release.sha256: does not pin the archive of the method release.",
+            ],
+            id="no archive",
+        ),
+        pytest.param(
+            {"program": "/opt/my tools/llama-server"},
+            [
+                "llamacpp_program: '/opt/my tools/llama-server' is not the absolute path of a program, without spaces, "
+                "quotes and $."
+            ],
+            id="a program whose path systemd would take apart",
+        ),
+        pytest.param(
+            {"program": "llama-server"},
+            ["llamacpp_program: 'llama-server' is not the absolute path of a program, without spaces, quotes and $."],
+            id="a program without its path",
+        ),
+        pytest.param(
+            {"needs_key": True},
+            ["llamacpp_api_key: is empty, although other hosts reach tiny."],
+            id="a server that would be open to everyone",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(changes: dict[str, Any], said: list[str]) -> None:
+    needs_key = changes.pop("needs_key", False)
+    with pytest.raises(StackError) as caught:
+        derive(instance(needs_key=needs_key), **changes)
+    assert [line for line in str(caught.value).splitlines() if line.startswith("llamacpp_")] == said
