@@ -129,7 +129,7 @@ def _check_file(path: str, file: str, read: Mapping[str, Any]) -> Iterator[Probl
         yield Problem(path, file, "holds no mapping of keys to values.", "Begin with model_list: or router_settings:.")
     for twice in read.get("duplicates", ()):
         lines = " and ".join(str(line) for line in twice["lines"])
-        wrong = f"has {twice['path']} more than once, on lines {lines}, and YAML would take the last."
+        wrong = f"has {twice['path']} on lines {lines}, of which YAML takes the last."
         yield Problem(path, file, wrong, "Keep one.")
 
 
@@ -189,7 +189,7 @@ def _check_fallbacks(written: object, path: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, each in enumerate(written):
         if not isinstance(each, Mapping) or len(each) != 1 or not isinstance(next(iter(each.values())), list):
-            yield Problem(f"{path}[{index}]", each, "is not one name with a list of names.", "Write {name: [first]}.")
+            yield Problem(f"{path}[{index}]", each, "is not one name with a list.", "Write {name: [first]}.")
         elif next(iter(each)) in seen:
             yield Problem(f"{path}[{index}]", next(iter(each)), "has fallbacks already.", "Write one list.")
         else:

@@ -162,11 +162,11 @@ class _State:
             self.settings[definition.path] = replace(old, agreed=(*old.agreed, definition))
             return
         where = label(definition.path)
+        wrong = f"sets {where} for every app, as a layer of the app {layer.app}."
         held = f"is {shown(old.definition.value)} in {old.definition.source.place}" if old else "is set by nobody else"
-        wrong = f"sets {where} of the whole gateway, but is a layer of the app {layer.app}."
         remedy = (
-            f"There it {held}; here it is {shown(definition.value)}, in {definition.source.place}.\n"
-            f"Leave it out here, with remove: ['{where}'], or set it in llm_stack_gateway, for every app."
+            f"It {held},\nand here {shown(definition.value)} in {definition.source.place}.\n"
+            f"Leave it out here, with remove: ['{where}'],\nor set it in llm_stack_gateway, for every app."
         )
         self.problems.append(Problem(layer.path, NOTHING, wrong, remedy))
 
@@ -195,7 +195,7 @@ class _State:
         for each in same:
             yield replace(definition, path=("model_list", each, *definition.path[2:]))
         if not same and definition.path[2:] == ("model_name",):
-            wrong = "names no engine model, and no layer before this one has a deployment of that name."
+            wrong = "names no engine model, and no earlier layer has a deployment of it."
             names = [each.name for each in items if isinstance(each, Item)]
             remedy = f"{nearest(item.name, names)}\nA new deployment needs litellm_params.model."
             self.problems.append(Problem(f"{layer.path}.{label(definition.path[:2])}", NOTHING, wrong, remedy))
