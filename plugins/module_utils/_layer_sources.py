@@ -25,6 +25,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Defin
 UNIFIED = "unified"
 DEFAULTS = "defaults"
 
+# What the plan sets unless somebody else does.
+_DEFAULTS = ("disable_hf_tokenizer_download", "max_fallbacks")
+
 # Which field of a model or an app a value of its deployment follows from.
 _OF_MODEL = {
     "default_api_key_rpm_limit": ".limits.rpm",
@@ -65,6 +68,8 @@ def _source(path: Path, declared: Declaration) -> Source:
         return _of_name(name, "fallbacks" if key == "fallbacks" else "standby", declared)
     if key == "master_key":
         return Source(UNIFIED, "the role litellm, which makes it on the host", fixed=True)
+    if key and key not in _DEFAULTS:
+        return Source(UNIFIED, f"{PREFIX}apps, whose keys the gateway checks", fixed=True)
     return Source(DEFAULTS, "a default of this collection")
 
 
