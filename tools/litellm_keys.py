@@ -88,7 +88,8 @@ def litellm_settings() -> dict[str, str]:
     loader = server[server.index("for key, value in litellm_settings.items()") :]
     loader = loader[: loader.index("## GENERAL SERVER SETTINGS")]
     read = set(re.findall(r"key == \"([a-z_0-9]+)\"", loader))
-    read |= names_in(sources("proxy"), r"litellm_settings(?:\.get\(|\[)\s*\"([a-z_0-9]+)\"")
+    texts = [*sources("proxy"), *sources("integrations")]
+    read |= names_in(texts, r"litellm_settings(?:\.get\(|\[)\s*\"([a-z_0-9]+)\"")
     read |= names_in(sources("proxy"), r"getattr\(litellm, \"([a-z][a-z_0-9]+)\", (?:False|True|None)\)")
     return {**dict.fromkeys(read, "any"), **module_settings(vars(litellm))}
 
@@ -274,7 +275,7 @@ def settings_module() -> list[str]:
     what = "The settings LiteLLM knows, by section, with the kind of value each takes."
     return [
         HEAD.replace("WHAT", what) + f'LITELLM_VERSION = "{importlib.metadata.version("litellm")}"',
-        f"MAX_FALLBACKS = {litellm.ROUTER_MAX_FALLBACKS}\n\n" + TABLE,
+        f"MAX_FALLBACKS = {litellm.ROUTER_MAX_FALLBACKS}\nALLOWED_FAILS = {litellm.allowed_fails}\n\n" + TABLE,
         names("TOP_LEVEL", top_level()),
         names("ROUTING_STRATEGIES", VALID_ROUTING_STRATEGIES),
         names("PRE_CALL_CHECKS", checks),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_types import (
+    REFERENCE,
     Config,
     Deployment,
     Finding,
@@ -121,7 +122,7 @@ def _check_address(deployment: Deployment) -> Iterator[Finding]:
 def _check_missing(deployment: Deployment, path: str) -> Iterator[Finding]:
     provider = deployment.provider
     suffix = "" if provider in _OLLAMA else "/v1"
-    if "litellm_credential_name" in deployment.params or provider not in PROVIDERS:
+    if "litellm_credential_name" in deployment.params or provider not in PROVIDERS or _is_of_openai(deployment):
         return
     if provider in _OLLAMA:
         wrong = "is missing, so LiteLLM starts an Ollama of its own on the gateway's host."
@@ -208,12 +209,19 @@ def _check_destinations(config: Config, place: Place) -> Iterator[Finding]:
 def _destination(deployment: Deployment) -> str:
     """Which other host, or else which provider's cloud; empty where nothing leaves this host, or nothing says so."""
     address = deployment.params.get("api_base") or deployment.params.get("base_url")
-    if isinstance(address, str):
-        url = _split(address)
+    if isinstance(address, str) and address:
+        url = _split(address) if REFERENCE not in address else None
         host = (url.hostname if url else "") or ""
         return "" if _is_loopback(host) or _is_any(host) else host
     known = deployment.provider in PROVIDERS and deployment.provider not in (*_SELF_HOSTED, "auto_router", "vllm")
-    return deployment.provider if known and "litellm_credential_name" not in deployment.params else ""
+    cloud = "litellm_credential_name" not in deployment.params and (known or _is_of_openai(deployment))
+    return deployment.provider if cloud else ""
+
+
+def _is_of_openai(deployment: Deployment) -> bool:
+    """Tell whether a model can only be one of OpenAI's own, so that its cloud is meant where no address stands."""
+    all_of_them = deployment.is_pattern and deployment.name == deployment.model
+    return deployment.provider == "openai" and (all_of_them or deployment.engine_model.startswith(_GUESSED))
 
 
 # -- key -------------------------------------------------------------------------------------------------------------

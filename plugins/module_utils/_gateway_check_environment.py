@@ -85,7 +85,7 @@ def _check_references(references: Mapping[str, str], config: Config, place: Plac
         return
     local = config.whole.get("environment_variables")
     for path, name in references.items():
-        if name not in place.environment:
+        if name and name not in place.environment:
             set_here = isinstance(local, Mapping) and name in local
             wrong = "is not set in the gateway's environment, and LiteLLM takes that for nothing, in silence."
             if set_here:
@@ -126,10 +126,16 @@ def _check_literals(config: Config) -> Iterator[Finding]:
 
 def _without_placeholders(value: object) -> object:
     if isinstance(value, Mapping):
-        return {key: _without_placeholders(inner) for key, inner in value.items()}
+        priced = {key: None if "_cost_" in str(key) else inner for key, inner in value.items()}  # not a key per token
+        return {key: _without_placeholders(inner) for key, inner in priced.items()}
     if isinstance(value, (list, tuple)):
         return [_without_placeholders(inner) for inner in value]
-    return None if isinstance(value, str) and _NO_SECRET.fullmatch(value) else value
+    return None if isinstance(value, str) and _stands_for_none(value) else value
+
+
+def _stands_for_none(text: str) -> bool:
+    """Tell whether a text is no secret: a word for none, or a reference in the manner of another tool."""
+    return bool(_NO_SECRET.fullmatch(text) or _FOREIGN.fullmatch(text.strip()))
 
 
 def _check_variables(variables: object) -> Iterator[Finding]:
@@ -137,6 +143,6 @@ def _check_variables(variables: object) -> Iterator[Finding]:
         path = f"environment_variables.{name}"
         if name in BLOCKED_VARIABLES:
             yield error(path, value, "is not set: LiteLLM leaves this variable as it is.", "Set it in the service.")
-        elif is_secret(str(name), value):
+        elif is_secret(str(name), _without_placeholders(value)):
             wrong = "holds a secret in plain text."
             yield error(path, NOTHING, wrong, "Put it into the environment of the gateway, and remove it here.")

@@ -109,11 +109,13 @@ def _check_source(source: str, targets: Sequence[object], path: str) -> Iterator
 
 
 def _graph(config: Config) -> dict[str, list[str]]:
-    """Who follows whom; the first entry for a name counts."""
+    """Who follows whom, where that is well-formed; the first entry for a name counts."""
     graph: dict[str, list[str]] = {}
     for entry in _list(config.router.get("fallbacks") or config.litellm.get("fallbacks")):
-        for source, targets in entry.items() if isinstance(entry, Mapping) else ():
-            graph.setdefault(str(source), [str(_named(each)) for each in _list(targets)])
+        for source, targets in entry.items() if isinstance(entry, Mapping) and len(entry) == 1 else ():
+            names = [str(_named(each)) for each in _list(targets)]
+            if "*" not in "".join([str(source), *names]):
+                graph.setdefault(str(source), names)
     return graph
 
 
@@ -180,7 +182,14 @@ def _check_aliased(config: Config) -> Iterator[Finding]:
     """LiteLLM looks fallbacks up by the name that was asked for, so an alias has not those of what it stands for."""
     graph = _graph(config)
     for alias, target in config.aliases.items():
-        if target in graph and alias not in graph and "*" not in graph:
+        if target in graph and alias not in graph and not _has_default(config):
             wrong = f"has no fallbacks; those of {target} count only for requests by that name."
             remedy = f"Add {{{alias}: [{', '.join(graph[target])}]}} to fallbacks."
             yield warning(f"router_settings.model_group_alias.{alias}", NOTHING, wrong, remedy)
+
+
+def _has_default(config: Config) -> bool:
+    """Tell whether every name has fallbacks."""
+    entries = _list(config.router.get("fallbacks") or config.litellm.get("fallbacks"))
+    named = any(isinstance(each, Mapping) and "*" in each for each in entries)
+    return named or bool(config.router.get("default_fallbacks") or config.litellm.get("default_fallbacks"))

@@ -16,6 +16,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_types
     graded,
     warning,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_keys import ALLOWED_FAILS
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING
 
 _ENFORCE = "enforce_model_rate_limits"
@@ -80,15 +81,16 @@ def _check_retries(deployment: Deployment, config: Config) -> Iterator[Finding]:
 
 
 def _check_cooldowns(config: Config) -> Iterator[Finding]:
+    """LiteLLM spares a single deployment, unless the router has been told how many failures are too many."""
     single = sorted(name for name, found in config.groups().items() if len(found) == 1)
     if config.router.get("disable_cooldowns") is True or not single:
         return
-    for section, settings in (("router_settings", config.router), ("litellm_settings", config.litellm)):
-        for key in ("allowed_fails", "allowed_fails_policy"):
-            if settings.get(key) is not None:
-                wrong = f"would shut models with one deployment off after failures: {', '.join(single)}."
-                remedy = "Remove it, give each a second deployment, or set router_settings.disable_cooldowns: true."
-                yield error(f"{section}.{key}", NOTHING, wrong, remedy)
+    unsaid = (None, config.litellm.get("allowed_fails", ALLOWED_FAILS))
+    for key in ("allowed_fails", "allowed_fails_policy"):
+        if config.router.get(key) not in unsaid:
+            wrong = f"would shut models with one deployment off after failures: {', '.join(single)}."
+            remedy = "Remove it, give each a second deployment, or set router_settings.disable_cooldowns: true."
+            yield error(f"router_settings.{key}", NOTHING, wrong, remedy)
 
 
 def _check_timeouts(config: Config) -> Iterator[Finding]:

@@ -102,7 +102,9 @@ def _check_pattern(deployment: Deployment) -> Iterator[Finding]:
     path, name, model = f"{deployment.path}.model_name", deployment.name, deployment.model
     if _REGEX.search(name):
         wrong = "looks like a regular expression, but only * stands for something; every other character is itself."
-        yield error(path, name, wrong, f"Write * alone: {_REGEX.sub('*', name).replace('**', '*')}.")
+        plain = name.replace(".*", "*")
+        remedy = "List the names, or write * where anything may stand."
+        yield error(path, name, wrong, remedy if _REGEX.search(plain) else f"Write {plain}.")
         return
     if deployment.is_pattern and not name.endswith("*"):
         wrong = "is not bound to the end: LiteLLM also takes names that go on after it, and drops the rest of them."

@@ -74,7 +74,7 @@ def _unknown_section(key: str) -> Finding:
 def _check_model_list(parsed: Mapping[Any, Any]) -> Iterator[Finding]:
     entries = parsed.get("model_list")
     if entries is None or entries == []:
-        if "include" not in parsed:
+        if "include" not in parsed and not set(_RENAMED) & set(parsed):
             wrong = "names no model, and LiteLLM would start without any."
             yield error("model_list", NOTHING, wrong, "Add an entry with model_name and litellm_params.")
     elif isinstance(entries, list):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 LITELLM_VERSION = "1.106.2"
 
 MAX_FALLBACKS = 5
+ALLOWED_FAILS = 3
 
 
 def _table(**kinds: str) -> Mapping[str, str]:
@@ -129,8 +130,9 @@ ROUTER_SETTINGS: Mapping[str, str] = _table(
 LITELLM_SETTINGS: Mapping[str, str] = _table(
     any="""
     azure_content_safety_params banned_keywords_list blocked_user_list budget_reset_time cache cache_params
-    cold_storage_custom_logger custom_provider_map datadog_llm_observability_params datadog_params
-    default_mcp_sampling_model default_team_params enable_post_custom_auth_checks enable_redis_auth_cache encoding
+    code_interpreter_interception_params cold_storage_custom_logger compression_interception_params
+    custom_provider_map datadog_llm_observability_params datadog_params default_mcp_sampling_model
+    default_team_params enable_post_custom_auth_checks enable_redis_auth_cache encoding
     forward_llm_provider_auth_headers global_prompt_directory guardrails in_memory_llm_clients_cache
     key_generation_settings logged_real_time_event_types mcp_aliases mcp_semantic_tool_filter model_group_settings
     model_list newrelic_params pointfive_params presidio_logging_only priority_reservation_settings

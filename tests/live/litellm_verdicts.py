@@ -8,9 +8,10 @@ Runs in the environment of the pinned LiteLLM, with nothing else installed:
     PYTHON tests/live/litellm_verdicts.py FILE...     one line of JSON: file name -> verdict
     PYTHON tests/live/litellm_verdicts.py -v FILE...  a table, with the reason of each refusal
 
-A verdict is "accepts", "accepts, starts ollama", "drops N" or "rejects". A file is a case of the checker's tests: the
-text of a configuration below "config", and below "known" the variables of the gateway's environment. The proxy is
-imported once; each case is loaded in a fork of its own, because LiteLLM keeps what it reads in its modules.
+A verdict is "accepts", "accepts, starts ollama", "drops N" or "rejects". A file is a case of the checker's tests: below
+"config" the text of a configuration, below "known" the variables of the gateway's environment, below "files" what
+stands beside the configuration. The proxy is imported once; each case is loaded in a fork of its own, because LiteLLM
+keeps what it reads in its modules.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_A
 
 
 def environment(case: dict[str, Any]) -> dict[str, str]:
-    """The variables a case says are set; the key of the gateway always is."""
-    named = ["LITELLM_MASTER_KEY", *(case.get("known") or {}).get("environment", [])]
+    """The variables a case says are set; the key of the gateway is, unless it says."""
+    given = (case.get("known") or {}).get("environment")
+    named = ["LITELLM_MASTER_KEY"] if given is None else given
     return {**ENVIRONMENT, **QUIET, **{name: f"sk-verdict-{name.lower()}" for name in named}}
 
 
@@ -46,9 +48,10 @@ async def load(path: str, declared: int) -> tuple[str, str]:
 
     spawned: list[str] = []
     proxy_server.run_ollama_serve = lambda: spawned.append("ollama")
+    proxy_server.master_key = os.environ.get("LITELLM_MASTER_KEY")  # as the start does before it reads the file
     router, _models, settings = await proxy_server.ProxyConfig().load_config(router=None, config_file_path=path)
     verdict = master_key_boot_check.master_key_boot_verdict(
-        master_key=proxy_server.general_settings.get("master_key") or os.environ.get("LITELLM_MASTER_KEY"),
+        master_key=proxy_server.master_key,
         environment_master_key=os.environ.get("LITELLM_MASTER_KEY"),
         general_settings=dict(settings or {}),
         config_file_path=path,
@@ -73,7 +76,8 @@ def judge(case: dict[str, Any]) -> tuple[str, str]:
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "config.yaml"
-        path.write_text(case["config"], encoding="utf-8")
+        for name, text in {path.name: case["config"], **case.get("files", {})}.items():
+            (path.parent / name).write_text(text, encoding="utf-8")
         try:
             parsed = yaml.safe_load(case["config"])
             declared = len(parsed.get("model_list") or []) if isinstance(parsed, dict) else 0
