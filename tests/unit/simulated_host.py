@@ -4,7 +4,8 @@
 
 The real reading, comparing and changing code runs against it. Time is simulated, so a wait of ten minutes takes none.
 A process reads what its unit names (EnvironmentFile= and the files in ExecStart=) when it starts, and obeys these
-settings in there: ``boot`` (ready, never, exit, late-exit), ``code`` of an exit, ``port``, ``drain``, ``log``.
+settings in there: ``boot`` (ready, never, exit, late-exit, unready: ExecStartPost= fails), ``code`` of an exit,
+``port``, ``drain``, ``log``.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Unit:
     result: str = "success"
     restarts: int = 0
     exit_code: int = 0
+    killed: bool = False
     invocation: str = ""
     pid: int = 0
     started_at: float = 0.0
@@ -84,6 +86,8 @@ class SimulatedHost:
     changed: dict[str, float] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=dict)
     strangers: dict[tuple[str, int], str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+    """The manager's own environment, which its processes inherit."""
     lingering: bool = True
     linger_refusal: str = ""
     calls: list[str] = field(default_factory=list)
@@ -115,6 +119,7 @@ class SimulatedHost:
             self._dead(unit)
         else:
             self._exit(unit, "signal", 9)
+            unit.killed = True
 
     def reboot(self) -> None:
         """Start anew: only what is enabled comes up."""
@@ -175,6 +180,8 @@ class SimulatedHost:
         if verb == "daemon-reload":
             for unit in self.units.values():
                 self._load(unit)
+        if verb == "show-environment":
+            return "".join(f"{name}={value}\n" for name, value in self.environ.items())
         for name in names:
             getattr(self, f"_{verb.replace('-', '_')}")(name, *(["--now" in rest] if verb == "disable" else []))
         if verb in ("stop", "disable") and "--no-block" not in rest:
@@ -217,6 +224,7 @@ class SimulatedHost:
             "Environment": " ".join(f"{name}={value}" for name, value in self._environment(unit).items()),
             "MainPID": str(unit.pid),
             "NRestarts": str(unit.restarts),
+            "ExecMainCode": "2" if unit.killed else "1",
             "ExecMainStatus": str(unit.exit_code),
             "InvocationID": unit.invocation,
         }
@@ -232,6 +240,9 @@ class SimulatedHost:
         self.enabled.discard(name)
         if now:
             self._stop(name)
+
+    def _unset_environment(self, name: str) -> None:
+        self.environ.pop(name, None)
 
     def _must_exist(self, name: str, verb: str) -> None:
         if not os.path.lexists(self.unit_dir / name):
@@ -300,7 +311,7 @@ class SimulatedHost:
 
     def _run(self, unit: Unit) -> None:
         self.pids += 1
-        unit.invocation, unit.result, unit.exit_code = f"run-{self.pids}", "success", 0
+        unit.invocation, unit.result, unit.exit_code, unit.killed = f"run-{self.pids}", "success", 0, False
         self.logs[unit.invocation] = []
         if unit.name.endswith(".socket"):
             self._listen(unit)
@@ -321,7 +332,7 @@ class SimulatedHost:
             unit.active, unit.sub = "active", "listening"
 
     def _read_at_start(self, unit: Unit) -> tuple[dict[str, str], dict[str, str]]:
-        environ, settings = self._environment(unit), {}
+        environ, settings = {**self.environ, **self._environment(unit)}, {}
         for path in self._assigned(unit, "EnvironmentFile"):
             environ.update(read_environment(_files.read(path)))
         for path in " ".join(self._assigned(unit, "ExecStart")).split()[1:]:
@@ -336,7 +347,10 @@ class SimulatedHost:
                 line = f"couldn't bind HTTP server socket, hostname: 127.0.0.1, port: {unit.settings['port']}"
                 self.logs[unit.invocation].append(line)
                 boot = "exit"
-        if boot == "exit":
+        if boot == "unready":
+            self._exit(unit, "exit-code", 15)
+            unit.killed = True
+        elif boot == "exit":
             self._exit(unit, "exit-code", int(unit.settings.get("code", 1)))
         elif boot != "never":
             unit.active, unit.sub = "active", "running"

@@ -11,7 +11,12 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.lab.llm_stack.plugins.filter.llamacpp_service import decide
 
-SETTINGS: dict[str, Any] = {"method": "existing", "home": "/home/llm", "ready_timeout": 60}
+SETTINGS: dict[str, Any] = {
+    "method": "existing",
+    "program": "/usr/bin/llama-server",
+    "home": "/home/llm",
+    "ready_timeout": 60,
+}
 
 
 def instance(source: dict[str, Any]) -> dict[str, Any]:

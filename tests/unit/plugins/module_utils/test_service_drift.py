@@ -143,6 +143,12 @@ def other_variable(host: SimulatedHost) -> None:
     host.units["server.service"].environ["SRV_B"] = "2"
 
 
+def variable_of_the_manager(host: SimulatedHost) -> None:
+    host.environ.update(SRV_B="2", HOME_OF_OTHERS="3")
+    host.systemctl("restart", "server.service")
+    host.sleep(60)
+
+
 def started_by_hand(host: SimulatedHost) -> None:
     host.units["server.service"].environ.pop("LLM_STACK_DIGEST")
 
@@ -274,6 +280,11 @@ DRIFT: list[object] = [
         other_variable,
         [(STALE, "server.service", "its environment has another SRV_B")],
         id="a watched variable that nobody declared",
+    ),
+    pytest.param(
+        variable_of_the_manager,
+        [(STALE, "server.service", "its environment has another SRV_B")],
+        id="a watched variable that the manager hands down",
     ),
     pytest.param(
         started_by_hand,

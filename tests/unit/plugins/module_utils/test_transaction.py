@@ -198,6 +198,12 @@ KEPT = "gateway@a.service kept serving; " + AGAIN
             id="it exits after it was ready",
         ),
         pytest.param(
+            "boot=unready",
+            "server.service did not become ready: its readiness check failed after 0.4 s.\n"
+            "    Its journal is empty or cannot be read.\n" + KEPT,
+            id="its readiness check fails",
+        ),
+        pytest.param(
             "boot=never",
             "server.service did not become ready: it gave no sign of being ready within 10 s.\n"
             "    Its journal is empty or cannot be read.\n" + KEPT,
