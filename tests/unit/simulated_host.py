@@ -2,10 +2,10 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 """A host in memory: a user manager that follows systemd's rules, processes that do what their files say, real files.
 
-The real reading, comparing and changing code runs against it. Time is simulated, so a wait of ten minutes takes none.
-A process reads what its unit names (EnvironmentFile= and the files in ExecStart=) when it starts, and obeys these
-settings in there: ``boot`` (ready, never, exit, late-exit, unready: ExecStartPost= fails), ``code`` of an exit,
-``port``, ``drain``, ``log``.
+One long file, because its rules depend on each other. The real reading, comparing and changing code runs against it.
+Time is simulated, so a wait of ten minutes takes none. A process reads what its unit names (EnvironmentFile= and the
+files in ExecStart=) when it starts, and obeys these settings in there: ``boot`` (ready, never, exit, late-exit, and
+unready: ExecStartPost= fails), ``code`` of an exit, ``port``, ``drain``, ``log``.
 """
 
 from __future__ import annotations
