@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, WARN, Check, Verdict, join
+from ansible_collections.lab.llm_stack.plugins.module_utils._answer import (
+    Answer,
+    Unusable,
+    as_json,
+    entries,
+    expect_ok,
+    reason,
+    short,
+)
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import PASS, WARN, Check, Verdict, join
+from ansible_collections.lab.llm_stack.plugins.module_utils._deployments import differences, told
 
 WRONG_KEY = "sk-this-key-does-not-exist"
+NOBODYS_MODEL = "llm-stack-nobodys-model"
 TOOL_NAME = "get_weather"
 TOOL = {
     "type": "function",
@@ -23,6 +34,8 @@ TOOL = {
     },
 }
 QUESTION = "What is the weather in Paris?"
+# How many differences one line of the checklist shows.
+_SHOWN = 6
 API_BASE, FALLBACKS = "x-litellm-model-api-base", "x-litellm-attempted-fallbacks"
 
 
@@ -35,33 +48,27 @@ class Question:
     key: str = "right"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back. Without a status there was no answer, and ``error`` says why."""
-
-    status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""
-    error: str = ""
-    seconds: float = 0.0
-
-
-class Unusable(Exception):
-    """An answer that does not keep the promise; carries the verdict."""
-
-    def __init__(self, evidence: str, cause: str = "", remedy: str = "") -> None:
-        super().__init__(evidence)
-        self.verdict = Verdict(FAIL, evidence, cause, remedy)
+def key_of(app: str) -> str:
+    """Name the key of an app among those that a probe has."""
+    return f"app {app}"
 
 
 def question(check: Check) -> Question:
     """Say what to ask for a check."""
     kind, url = check["check"], str(check["url"]).rstrip("/")
+    chat: dict[str, Any]
     if kind == "gateway_alive":
         return Question(f"{url}/health/liveliness", key="none")
     if kind in ("gateway_models", "gateway_key"):
         return Question(f"{url}/v1/models", key="wrong" if kind == "gateway_key" else "right")
-    chat: dict[str, Any] = {"model": check["model"], "messages": [{"role": "user", "content": QUESTION}]}
+    if kind == "gateway_deployments":
+        return Question(f"{url}/model/info")
+    if kind == "app_models":
+        return Question(f"{url}/v1/models", key=key_of(check["app"]))
+    if kind == "app_refused":
+        chat = {"model": NOBODYS_MODEL, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 1}
+        return Question(f"{url}/v1/chat/completions", chat, key_of(check["app"]))
+    chat = {"model": check["model"], "messages": [{"role": "user", "content": QUESTION}]}
     if kind == "tool_call":
         chat.update(tools=[TOOL], tool_choice="auto", max_tokens=256, stream=bool(check.get("stream")))
     else:
@@ -78,13 +85,13 @@ def judge_answer(check: Check, answer: Answer) -> Verdict:
 
 
 def _alive(check: Check, answer: Answer) -> Verdict:
-    _expect_ok(answer)
+    expect_ok(answer)
     return Verdict(PASS, f"200 in {answer.seconds * 1000:.0f} ms at {check['url']}")
 
 
 def _models(check: Check, answer: Answer) -> Verdict:
-    _expect_ok(answer)
-    listed = {str(entry.get("id")) for entry in _entries(_json(answer), "data")}
+    expect_ok(answer)
+    listed = {str(entry.get("id")) for entry in entries(as_json(answer), "data")}
     declared = set(check["models"])
     parts = [
         f"{words}: {join(sorted(names))}"
@@ -98,6 +105,28 @@ def _models(check: Check, answer: Answer) -> Verdict:
     return Verdict(PASS, f"{len(declared)} of {len(declared)}")
 
 
+def _deployments(check: Check, answer: Answer) -> Verdict:
+    expect_ok(answer)
+    declared = check["deployments"]
+    said = differences(declared, told(entries(as_json(answer), "data")))
+    if said:
+        cause = "LiteLLM left out what it cannot use, or runs with another configuration than the declared one"
+        more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+        raise Unusable(
+            "; ".join(said[:_SHOWN]) + more, cause, "run deploy; the gateway's journal says what was left out"
+        )
+    return Verdict(PASS, f"{len(declared)} of {len(declared)}")
+
+
+def _app_refused(_check: Check, answer: Answer) -> Verdict:
+    if answer.status == 403:
+        return Verdict(PASS, "403 to a model that is not its own")
+    if answer.status in (0, 401):
+        expect_ok(answer)
+    evidence = f"{answer.status}: a model that is not its own was not refused"
+    raise Unusable(evidence, "LiteLLM does not hold keys to their models", "run deploy")
+
+
 def _key(_check: Check, answer: Answer) -> Verdict:
     if answer.status in (400, 401, 403):
         return Verdict(PASS, f"{answer.status}")
@@ -105,12 +134,12 @@ def _key(_check: Check, answer: Answer) -> Verdict:
         raise Unusable("200: a wrong key was let in", "the gateway runs without its master key", "run deploy")
     if answer.status == 500:
         return Verdict(WARN, "500: refused, but by a crash", "LiteLLM's package prisma is not installed", "run deploy")
-    _expect_ok(answer)
+    expect_ok(answer)
     raise Unusable(f"{answer.status} instead of 401")
 
 
 def _route(check: Check, answer: Answer) -> Verdict:
-    _expect_ok(answer)
+    expect_ok(answer)
     message = _message(check, answer)
     if not any(message.get(name) for name in ("content", "reasoning_content", "tool_calls")):
         raise Unusable("200, but the answer is empty", "the engine generates nothing", "look at the engine's journal")
@@ -118,9 +147,9 @@ def _route(check: Check, answer: Answer) -> Verdict:
 
 
 def _tool_call(check: Check, answer: Answer) -> Verdict:
-    _expect_ok(answer)
+    expect_ok(answer)
     message = _message(check, answer)
-    calls = [call.get("function") or {} for call in _entries(message, "tool_calls")]
+    calls = [call.get("function") or {} for call in entries(message, "tool_calls")]
     remedy = f"set the engine's tool parser, or tools: false, in llm_stack_models.{check['model']}"
     if not calls:
         raise _no_call(str(message.get("content") or ""), answer.status, remedy)
@@ -136,7 +165,7 @@ def _no_call(content: str, status: int, remedy: str) -> Unusable:
     if TOOL_NAME in content or "<tool_call>" in content:
         cause = "the chosen parser does not recognise this model's calls"
         return Unusable(f"{status}, but the call arrived as text in content", cause, remedy)
-    said = f"text: {_short(content)}" if content.strip() else "nothing"
+    said = f"text: {short(content)}" if content.strip() else "nothing"
     return Unusable(
         f"{status}, but no call; the model answered {said}", "the model did not call the offered tool", remedy
     )
@@ -150,9 +179,9 @@ def _arguments(arguments: object, remedy: str) -> str:
         parsed = json.loads(arguments)
     except ValueError:
         cause = "the arguments were cut off or not parsed"
-        raise Unusable(f"200, but the arguments are no JSON: {_short(arguments)}", cause, remedy) from None
+        raise Unusable(f"200, but the arguments are no JSON: {short(arguments)}", cause, remedy) from None
     if not isinstance(parsed, dict) or not parsed.get("city"):
-        raise Unusable(f"200, but the arguments lack the city: {_short(arguments)}", "the call is incomplete", remedy)
+        raise Unusable(f"200, but the arguments lack the city: {short(arguments)}", "the call is incomplete", remedy)
     return json.dumps(parsed, ensure_ascii=False)
 
 
@@ -171,41 +200,11 @@ def _own_instance(check: Check, answer: Answer) -> str:
     return base
 
 
-def _expect_ok(answer: Answer) -> None:
-    """Raise the verdict for everything but a 200."""
-    if not answer.status:
-        raise Unusable(answer.error or "no answer", "", "look at the unit's journal")
-    if answer.status == 200:
-        return
-    evidence = f"{answer.status}: {_short(_reason(answer.text))}"
-    for needle, cause, remedy in _KNOWN:
-        if needle in answer.text:
-            raise Unusable(evidence, cause, remedy)
-    causes = {401: "the key is not the one the server was started with", 408: "the engine did not answer in time"}
-    raise Unusable(
-        evidence, causes.get(answer.status, ""), "run deploy" if answer.status == 401 else "look at the unit's journal"
-    )
-
-
-_KNOWN = (
-    (
-        "--enable-auto-tool-choice",
-        "the engine was started without a tool parser",
-        "declare tools: true for this model and run deploy",
-    ),
-    ("No connected db", "the key is not the one the gateway was started with", "run deploy"),
-    ("requires --jinja", "llama.cpp was started without its template engine", "remove LLAMA_ARG_JINJA and run deploy"),
-    ("Connection error", "the engine behind the gateway does not answer", "look at the journal of the engine's unit"),
-    ("no healthy deployments", "the gateway does not know this name", "run deploy"),
-    ("Invalid model name", "the gateway does not know this name", "run deploy"),
-)
-
-
 def _message(check: Check, answer: Answer) -> dict[str, Any]:
     """Return the message of the first choice, put together when it came in pieces."""
     if check.get("stream"):
         return _assembled(answer)
-    choices = _entries(_json(answer), "choices")
+    choices = entries(as_json(answer), "choices")
     if not choices or not isinstance(choices[0].get("message"), dict):
         raise Unusable("200, but no choices in the answer", "what answers does not speak the OpenAI protocol")
     return dict(choices[0]["message"])
@@ -217,7 +216,7 @@ def _assembled(answer: Answer) -> dict[str, Any]:
     calls: dict[int, dict[str, str]] = {}
     for delta in _deltas(answer.text):
         content += str(delta.get("content") or "")
-        for piece in _entries(delta, "tool_calls"):
+        for piece in entries(delta, "tool_calls"):
             call = calls.setdefault(int(piece.get("index") or 0), {"name": "", "arguments": ""})
             for name in call:
                 call[name] += str((piece.get("function") or {}).get(name) or "")
@@ -232,46 +231,19 @@ def _deltas(text: str) -> Iterator[dict[str, Any]]:
             try:
                 event = json.loads(line[6:])
             except ValueError:
-                raise Unusable(f"200, but a piece of the stream is no JSON: {_short(line)}") from None
+                raise Unusable(f"200, but a piece of the stream is no JSON: {short(line)}") from None
             if "error" in event:
-                raise Unusable(f"200, then an error in the stream: {_short(_reason(line[6:]))}")
-            yield from (choice.get("delta") or {} for choice in _entries(event, "choices"))
-
-
-def _json(answer: Answer) -> dict[str, Any]:
-    try:
-        parsed = json.loads(answer.text)
-    except ValueError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise Unusable(f"200, but the answer is no JSON object: {_short(answer.text)}", "something else holds the port")
-    return parsed
-
-
-def _entries(holder: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return a list of objects, empty for anything that is not one."""
-    found = holder.get(name)
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-def _reason(text: str) -> str:
-    """Return the message inside an error answer, else the text."""
-    try:
-        error = json.loads(text)["error"]
-        return str(error["message"] if isinstance(error, dict) else error)
-    except (ValueError, KeyError, TypeError):
-        return text
-
-
-def _short(text: str, limit: int = 160) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+                raise Unusable(f"200, then an error in the stream: {short(reason(line[6:]))}")
+            yield from (choice.get("delta") or {} for choice in entries(event, "choices"))
 
 
 _JUDGES: Mapping[str, Callable[[Check, Answer], Verdict]] = {
     "gateway_alive": _alive,
     "gateway_models": _models,
     "gateway_key": _key,
+    "gateway_deployments": _deployments,
+    "app_models": _models,
+    "app_refused": _app_refused,
     "route": _route,
     "tool_call": _tool_call,
 }

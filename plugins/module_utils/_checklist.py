@@ -8,34 +8,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils import _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split import Process, deployments
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing, base_url
 
-GATEWAY_SOCKET = "litellm.socket"
-GATEWAY_SERVICES = ("litellm@a.service", "litellm@b.service")
 
-
-def checklist(declared: Declaration, routing: Routing, served: list[str]) -> list[dict[str, Any]]:
+def checklist(declared: Declaration, routing: Routing, gateways: list[Process]) -> list[dict[str, Any]]:
     """Give the checks in the order they are worth running: units, ports, the gateway, its names, its routes, tools."""
-    return [*_units(routing), *_ports(declared, routing), *_gateways(declared, routing, served)]
+    return [*_units(routing, gateways), *_ports(routing, gateways), *_gateways(declared, routing, gateways)]
 
 
 def _check(kind: str, host: str, subject: str, **parameters: object) -> dict[str, Any]:
     return {"id": f"{kind}:{host}:{subject}", "host": host, "check": kind, **parameters}
 
 
-def _units(routing: Routing) -> Iterator[dict[str, Any]]:
-    """Every unit is active; of the gateway's two services, exactly one."""
+def _units(routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]]:
+    """Every unit is active; of a gateway's two services, exactly one."""
     for instance in sorted(routing.instances, key=lambda each: (each.host, each.model.name)):
         if not instance.model.standby:
             yield _check("unit_active", instance.host, instance.unit, units=[instance.unit])
     for host in sorted(routing.gateways):
-        yield _check("unit_active", host, GATEWAY_SOCKET, units=[GATEWAY_SOCKET])
-        yield _check("unit_active", host, "litellm@.service", units=list(GATEWAY_SERVICES))
+        for each in gateways:
+            yield _check("unit_active", host, each.socket, units=[each.socket])
+            yield _check("unit_active", host, f"{each.name}@.service", units=each.services)
 
 
-def _ports(declared: Declaration, routing: Routing) -> Iterator[dict[str, Any]]:
+def _ports(routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]]:
     """Every port is held by its unit and not by a stranger."""
     for instance in sorted(routing.instances, key=lambda each: (each.host, each.model.name)):
         if not instance.model.standby:
@@ -44,25 +44,48 @@ def _ports(declared: Declaration, routing: Routing) -> Iterator[dict[str, Any]]:
                 "port_owner", instance.host, subject, bind=instance.bind, port=instance.port, units=[instance.unit]
             )
     for host, bind in sorted(routing.gateways.items()):
-        port = declared.gateway.port
-        yield _check(
-            "port_owner", host, f"{bind}:{port}", bind=bind, port=port, units=[GATEWAY_SOCKET, *GATEWAY_SERVICES]
-        )
+        for each in gateways:
+            units = [each.socket, *each.services]
+            yield _check("port_owner", host, f"{bind}:{each.port}", bind=bind, port=each.port, units=units)
 
 
-def _gateways(declared: Declaration, routing: Routing, served: list[str]) -> Iterator[dict[str, Any]]:
+def _gateways(declared: Declaration, routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]]:
     bases = _bases(declared, routing)
     for host, bind in sorted(routing.gateways.items()):
-        url = base_url(bind, declared.gateway.port)
-        yield _check("gateway_alive", host, url, url=url)
-        yield _check("gateway_key", host, url, url=url)
-        yield _check("gateway_models", host, url, url=url, models=served)
-        for name in sorted(declared.models):
-            yield _check("route", host, name, url=url, model=name, api_bases=bases[name])
-        for name, model in sorted(declared.models.items()):
-            for stream in (False, True) if model.tools and not model.standby else ():
-                subject = f"{name}:{'streamed' if stream else 'whole'}"
-                yield _check("tool_call", host, subject, url=url, model=name, api_bases=bases[name], stream=stream)
+        for each in gateways:
+            url = base_url(bind, each.port)
+            yield from _gateway(host, url, each)
+            yield from _routes(host, url, each, declared, bases)
+            yield from [] if each.app else _tools(host, url, declared, bases)
+
+
+def _gateway(host: str, url: str, each: Process) -> Iterator[dict[str, Any]]:
+    """The gateway answers, to its keys alone, and has loaded what was declared; each app's key opens its own."""
+    yield _check("gateway_alive", host, url, url=url)
+    yield _check("gateway_key", host, url, url=url)
+    yield _check("gateway_models", host, url, url=url, models=each.served)
+    yield _check("gateway_deployments", host, url, url=url, deployments=list(deployments(each.config)))
+    for app, table in each.apps.items():
+        names = sorted({*table["models"], *table["aliases"]})
+        yield _check("app_models", host, app, url=url, app=app, models=names)
+        yield _check("app_refused", host, app, url=url, app=app)
+
+
+def _routes(
+    host: str, url: str, each: Process, declared: Declaration, bases: Mapping[str, list[str]]
+) -> Iterator[dict[str, Any]]:
+    """Each name is answered by its own instances; one that stands by, by those of the model that answers for it."""
+    names = {f"{each.app.name}/{name}": name for name in each.app.models} if each.app else dict(zip(bases, bases))
+    for public, name in sorted(names.items()):
+        by = {"answered_by": answering(name, declared.models)[0]} if declared.models[name].standby else {}
+        yield _check("route", host, public, url=url, model=public, api_bases=bases[name], **by)
+
+
+def _tools(host: str, url: str, declared: Declaration, bases: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
+    for name, model in sorted(declared.models.items()):
+        for stream in (False, True) if model.tools and not model.standby else ():
+            subject = f"{name}:{'streamed' if stream else 'whole'}"
+            yield _check("tool_call", host, subject, url=url, model=name, api_bases=bases[name], stream=stream)
 
 
 def _bases(declared: Declaration, routing: Routing) -> Mapping[str, list[str]]:
@@ -70,4 +93,5 @@ def _bases(declared: Declaration, routing: Routing) -> Mapping[str, list[str]]:
     own: dict[str, list[str]] = {name: [] for name in declared.models}
     for instance in routing.instances:
         own[instance.model.name].append(instance.api_base)
+    own.update({name: [_providers.api_base(model)] for name, model in declared.models.items() if model.provider})
     return {name: sorted(own[answering(name, declared.models)[0]]) for name in declared.models}

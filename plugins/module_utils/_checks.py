@@ -66,6 +66,8 @@ def title(check: Check) -> str:
         return f"{units[0] if len(units) == 1 else f'exactly one of {join(units)}'} is active and enabled"
     if kind == "port_owner":
         return f"{check['bind']}:{check['port']} belongs to {check['units'][0]}"
+    if kind == "route" and check.get("answered_by"):
+        return f"{check['model']}, which stands by, is answered by {check['answered_by']}"
     if kind == "tool_call":
         words = [f"{check['model']} calls a tool"]
         words += ["streamed"] if check.get("stream") else []
@@ -74,6 +76,9 @@ def title(check: Check) -> str:
         "gateway_alive": "the gateway answers",
         "gateway_models": "the gateway lists exactly the declared names",
         "gateway_key": "the gateway refuses a wrong key",
+        "gateway_deployments": "the gateway has loaded every deployment as declared",
+        "app_models": "the key of {app} lists exactly its models",
+        "app_refused": "the key of {app} opens no other model",
         "route": "{model} is answered by its own instance",
     }
     return fixed.get(kind, "{check}").format_map(check)
@@ -85,6 +90,9 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "gateway_alive": ("url",),
     "gateway_key": ("url",),
     "gateway_models": ("url", "models"),
+    "gateway_deployments": ("url", "deployments"),
+    "app_models": ("url", "app", "models"),
+    "app_refused": ("url", "app"),
     "route": ("url", "model", "api_bases"),
     "tool_call": ("url", "model"),
 }
@@ -127,7 +135,7 @@ def needs(check: Check, others: Sequence[Check]) -> list[Check]:
         return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
     if kind == "gateway_alive" or check.get("direct"):
         return _owners(check["url"], others)
-    if kind in ("gateway_models", "gateway_key"):
+    if kind in ("gateway_models", "gateway_key", "gateway_deployments", "app_models", "app_refused"):
         return _alive(check, others)
     if kind == "route":
         bases = check.get("api_bases", [])

@@ -16,6 +16,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
 
 ENGINES = ("llamacpp", "ollama", "vllm")
 PREFIX = "llm_stack_"
+PROVIDERS = ("anthropic", "groq", "mistral", "openai", "openai_compatible", "openrouter", "xai")
 
 _ENGINE = Field(choices=ENGINES, what="an engine")
 _NAME = Field("name")
@@ -33,6 +34,9 @@ MODEL = Field(
         "tags": Field("list", item=Field("text")),
         "limits": LIMITS,
         "fallbacks": _NAMES,
+        "provider": Field(choices=PROVIDERS, what="a provider"),
+        "api_base": Field("text"),
+        "key": Field("text"),
         "llamacpp": _llamacpp.FIELD,
         # Their options are checked when these engines have a role; until then a model that needs one is refused.
         "ollama": Field(),
@@ -73,7 +77,7 @@ VARIABLES: Mapping[str, Field] = {
 _FOUND = ("hosts", "conflicts", "layer_files")
 
 # Variables that are no part of the declaration: those of each host, what a playbook works on, and the plan itself.
-OTHER_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}target", f"{PREFIX}plan")
+OTHER_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}secrets", f"{PREFIX}target", f"{PREFIX}plan")
 
 DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
     {"match": r"^[^/]+:[^/]+$", "engine": "ollama"},
@@ -84,7 +88,10 @@ DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Model:
-    """A public name, what serves it and how."""
+    """A public name, what serves it and how.
+
+    A ``provider`` serves it elsewhere, with the secret that ``key`` names; its ``context`` is 0 when nobody said it.
+    """
 
     name: str
     source: str
@@ -96,6 +103,9 @@ class Model:
     tags: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
+    provider: str | None = None
+    api_base: str | None = None
+    key: str | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -122,6 +132,8 @@ class Host:
     groups: frozenset[str] = frozenset()
     address: object = None
     has_instance_key: bool = False
+    secrets: frozenset[str] = frozenset()
+    """The names of its secrets; their values are never read into a declaration."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,7 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
 def _unknown(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key in written:
         if key not in VARIABLES and key not in _FOUND:
-            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *OTHER_VARIABLES[:3]]
+            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *OTHER_VARIABLES[:4]]
             yield Problem(f"{PREFIX}{key}", NOTHING, "is not a known variable.", nearest(f"{PREFIX}{key}", known))
 
 
@@ -241,6 +253,8 @@ def _apps(sound: Mapping[str, Any], refused: set[str]) -> Iterator[tuple[str, Ma
 def _model(name: str, written: Mapping[str, Any]) -> Model:
     plain: dict[str, Any] = {key: value for key, value in written.items() if key in _MODEL_FIELDS}
     plain.update({key: tuple(plain[key]) for key in ("hosts", "tags", "fallbacks") if key in plain})
+    if "provider" in plain:
+        plain.setdefault("context", 0)
     return Model(name=name, options={engine: written[engine] for engine in ENGINES if engine in written}, **plain)
 
 
@@ -254,4 +268,5 @@ def _gateway(written: Mapping[str, Any]) -> Gateway:
 
 def _host(name: str, written: Mapping[str, Any]) -> Host:
     groups = frozenset(written.get("groups", ()))
-    return Host(name, groups, written.get("address"), written.get("has_instance_key") is True)
+    has_key, secrets = written.get("has_instance_key") is True, frozenset(written.get("secrets", ()))
+    return Host(name, groups, written.get("address"), has_key, secrets)

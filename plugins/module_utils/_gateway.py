@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils import _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_apps import AUTH
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering, chain, depth, reached
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Instance, Routing, key_variable
 
@@ -50,12 +52,23 @@ def config(declared: Declaration, routing: Routing) -> dict[str, Any]:
     """Derive LiteLLM's configuration. What the user wrote in LiteLLM's own words stands above our defaults."""
     every = names(declared)
     written = declared.gateway.settings
+    auth: Mapping[str, Mapping[str, Any]] = AUTH if any(not app.alone for app in declared.apps.values()) else {}
     return {
         "model_list": [entry for name in every for entry in _entries(name, routing)],
         "router_settings": _router_settings(declared, every, written.get("router_settings", {})),
-        "litellm_settings": _sorted({"disable_hf_tokenizer_download": True, **written.get("litellm_settings", {})}),
+        "litellm_settings": _sorted(
+            {
+                "disable_hf_tokenizer_download": True,
+                **written.get("litellm_settings", {}),
+                **auth.get("litellm_settings", {}),
+            }
+        ),
         "general_settings": _sorted(
-            {**written.get("general_settings", {}), "master_key": "os.environ/LITELLM_MASTER_KEY"}
+            {
+                **written.get("general_settings", {}),
+                **auth.get("general_settings", {}),
+                "master_key": "os.environ/LITELLM_MASTER_KEY",
+            }
         ),
     }
 
@@ -69,29 +82,37 @@ def served(gateway_config: Mapping[str, Any]) -> list[str]:
 
 
 def _entries(name: Name, routing: Routing) -> Iterator[dict[str, Any]]:
-    """One deployment for each instance of a running model; none for one that stands by."""
-    for instance in routing.instances:
-        if instance.model.name == name.model.name and not name.model.standby:
-            yield {"model_name": name.public, "litellm_params": _params(name, instance), "model_info": _info(name)}
+    """One deployment for each instance of a running model, or for its provider; none for one that stands by."""
+    if name.model.standby:
+        return
+    mine = [instance for instance in routing.instances if instance.model.name == name.model.name]
+    for backend in [_providers.params(name.model)] if name.model.provider else map(_backend, mine):
+        yield {"model_name": name.public, "litellm_params": _params(name, backend), "model_info": _info(name)}
 
 
-def _params(name: Name, instance: Instance) -> dict[str, Any]:
-    """What LiteLLM acts on. It hands every key it does not know to the engine, so none of ours may stand here."""
-    params: dict[str, Any] = {
-        "model": f"openai/{name.model.name}",
+def _backend(instance: Instance) -> dict[str, Any]:
+    """What LiteLLM needs to reach an instance of ours."""
+    return {
+        "model": f"openai/{instance.model.name}",
         "api_base": instance.api_base,
         "api_key": f"os.environ/{key_variable(instance.host)}" if instance.needs_key else "none",
     }
+
+
+def _params(name: Name, backend: Mapping[str, Any]) -> dict[str, Any]:
+    """What LiteLLM acts on. It hands every key it does not know to the engine, so none of ours may stand here."""
     limits = {f"default_api_key_{key}_limit": value for key, value in sorted(name.model.limits.items())}
     app = name.app
     # Without a limit of its own, a streamed answer would get the gateway's.
     overlay = {"timeout": app.timeout, "stream_timeout": app.timeout, "num_retries": app.retries} if app else {}
-    return {**params, **limits, **{key: value for key, value in overlay.items() if value is not None}}
+    return {**backend, **limits, **{key: value for key, value in overlay.items() if value is not None}}
 
 
 def _info(name: Name) -> dict[str, Any]:
     """What LiteLLM tells others about a deployment. Names of apps are not probed: the model's own name already is."""
-    info: dict[str, Any] = {"mode": "chat", "max_input_tokens": name.model.context}
+    info: dict[str, Any] = {"mode": "chat"}
+    if name.model.context:
+        info["max_input_tokens"] = name.model.context
     if name.model.tools:
         info["supports_function_calling"] = True
     if name.model.tags:

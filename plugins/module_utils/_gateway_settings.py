@@ -70,7 +70,7 @@ def check_interplay(declared: Declaration, routing: Routing) -> Iterator[Problem
             f"{path}.retry_policy", NOTHING, wrong, "Use num_retries, or model_group_retry_policy for single models."
         )
     counts = {name: sum(each.model.name == name for each in routing.instances) for name in declared.models}
-    single = sorted(name for name, count in counts.items() if count == 1)
+    single = sorted(name for name, count in counts.items() if count == 1 or declared.models[name].provider)
     for key in ("allowed_fails", "allowed_fails_policy"):
         if key in router and single and not router.get("disable_cooldowns"):
             wrong = f"would shut models with one instance off after failures: {', '.join(single)}."

@@ -43,6 +43,9 @@ def layer_files(declared: Mapping[str, Any]) -> list[str]:
 
 def _host(groups: list[str], variables: Mapping[str, Any]) -> dict[str, Any]:
     host: dict[str, Any] = {"groups": groups, "has_instance_key": bool(variables.get(f"{PREFIX}instance_key"))}
+    secrets = variables.get(f"{PREFIX}secrets")
+    if isinstance(secrets, Mapping):
+        host["secrets"] = sorted(str(name) for name, value in secrets.items() if value)
     if f"{PREFIX}address" in variables:
         host["address"] = plain(variables[f"{PREFIX}address"])
     return host

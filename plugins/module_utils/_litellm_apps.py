@@ -14,6 +14,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import c
 
 Apps = Mapping[str, Mapping[str, Any]]
 
+MAIN = "litellm"
+"""The gateway that every host of the group has; others stand beside it in the same transaction."""
+
 AUTH: Mapping[str, Mapping[str, Any]] = {
     "litellm_settings": {"enable_post_custom_auth_checks": True},
     "general_settings": {"custom_auth": "app_auth.user_api_key_auth", "custom_auth_run_common_checks": True},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _litellm_apps
+from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_apps import MAIN
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
@@ -21,8 +22,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
 KEY = "LITELLM_MASTER_KEY"
 STOP_MARGIN = 30
 """Seconds that systemd waits beyond the drain, which ends by itself, before it steps in."""
-MAIN = "litellm"
-"""The gateway that every host of the role has; others stand beside it in the same transaction."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _gateway, _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _gateway, _llamacpp, _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._checklist import checklist
 from ansible_collections.lab.llm_stack.plugins.module_utils._deadlines import bounds, check_deadlines
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, parse
@@ -17,6 +17,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_settings im
     check_references,
     check_settings,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split import Process, processes
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import check_names, check_standby
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
@@ -41,7 +42,9 @@ def plan(written: Mapping[str, Any]) -> dict[str, Any]:
     config = _gateway.config(declared, routing)
     merged = stacked(declared, config) if declared.layers else None
     config = merged.config if merged else config
-    problems = [*check_references(declared, _gateway.served(config)), *check_deadlines(declared, config, merged)]
+    served = _gateway.served(config)
+    problems = [*check_references(declared, served), *check_deadlines(declared, config, merged)]
+    problems += _apps.check_served(declared, served)
     if problems:
         raise StackError(problems)
     return _derived(declared, routing, config)
@@ -52,6 +55,7 @@ def read(written: Mapping[str, Any]) -> tuple[Declaration, Routing]:
     declared, problems = parse(written)
     routing, more = route(declared)
     problems += [*more, *check_names(declared), *check_settings(declared), *check_interplay(declared, routing)]
+    problems += [*_apps.check_apps(declared), *_providers.check_providers(declared, routing.gateways)]
     # What follows can be told only when every name is known.
     problems += [] if problems else check_standby(declared.models)
     if problems:
@@ -82,17 +86,17 @@ def explained(written: Mapping[str, Any]) -> Merged:
 
 
 def _derived(declared: Declaration, routing: Routing, config: Mapping[str, Any]) -> dict[str, Any]:
-    served = _gateway.served(config)
+    gateways = processes(declared, routing, config)
     hosts: dict[str, dict[str, Any]] = {}
     for name, host in sorted(declared.hosts.items()):
         if "llamacpp" in host.groups:
             mine = [_instance(each) for each in routing.instances if each.host == name]
             hosts.setdefault(name, {})["llamacpp"] = {"instances": mine}
         if name in routing.gateways:
-            hosts.setdefault(name, {})["litellm"] = _gateway_of(name, declared, routing, config, served)
+            hosts.setdefault(name, {})["litellm"] = _gateway_of(name, declared, routing, gateways)
     return {
         "hosts": hosts,
-        "checklist": checklist(declared, routing, served),
+        "checklist": checklist(declared, routing, gateways),
         "summary": _summary(declared, routing, config),
     }
 
@@ -116,21 +120,28 @@ def _instance(instance: Instance) -> dict[str, Any]:
     }
 
 
-def _gateway_of(
-    host: str, declared: Declaration, routing: Routing, config: Mapping[str, Any], served: list[str]
-) -> dict[str, Any]:
+def _gateway_of(host: str, declared: Declaration, routing: Routing, gateways: list[Process]) -> dict[str, Any]:
     keyed = {
         key_variable(each.host): each.host for each in routing.instances if each.needs_key and not each.model.standby
     }
+    bind, (shared, *beside) = routing.gateways[host], gateways
     return {
-        "bind": routing.gateways[host],
-        "port": declared.gateway.port,
-        "url": base_url(routing.gateways[host], declared.gateway.port),
-        "config": config,
-        "models": served,
-        "deployments": len(config["model_list"]),
+        "bind": bind,
+        "port": shared.port,
+        "url": base_url(bind, shared.port),
+        "config": shared.config,
+        "models": shared.served,
+        "deployments": len(shared.config["model_list"]),
+        "apps": shared.apps,
+        # The gateways of apps that have their own, as the role takes them.
+        "instances": [
+            {"name": each.name, "config": each.config, "host": bind, "port": each.port, "apps": each.apps}
+            for each in beside
+        ],
         # Which variable of the gateway's environment has to hold the llm_stack_instance_key of which host.
         "instance_keys": dict(sorted(keyed.items())),
+        # And which of them has to hold which of the llm_stack_secrets.
+        "secrets": _providers.secrets(declared),
     }
 
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _answers, _proc
-from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Answer, Question
+from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
+from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     Check,

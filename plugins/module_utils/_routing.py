@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _llamacpp
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Host, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 
@@ -41,10 +41,14 @@ class Instance:
 
 @dataclass(frozen=True)
 class Routing:
-    """Who serves what, where. ``gateways`` maps each gateway's host to the address it listens on."""
+    """Who serves what, where. ``gateways`` maps each gateway's host to the address it listens on.
+
+    ``app_ports`` has the port of each app with a gateway of its own.
+    """
 
     instances: tuple[Instance, ...]
     gateways: Mapping[str, str]
+    app_ports: Mapping[str, int]
 
 
 def base_url(bind: str, port: int) -> str:
@@ -58,7 +62,9 @@ def route(declared: Declaration) -> tuple[Routing, list[Problem]]:
     engines = dict(_engines(declared, problems))
     placed = _placed(declared, [name for name in declared.models if name in engines], problems)
     gateways = _gateway_hosts(declared, problems)
-    ports = _ports(declared, placed, gateways, problems)
+    app_ports = _apps.ports(declared, problems)
+    reserved = {declared.gateway.port: "", **{port: f"the app {app}" for app, port in app_ports.items()}}
+    ports = _ports(declared, placed, {(host, port): reserved[port] for host in gateways for port in reserved}, problems)
     remote = {host for hosts in placed.values() for host in hosts if any(gateway != host for gateway in gateways)}
     open_gateways = set(gateways) if declared.gateway.listen == "address" else set()
     problems += [*_check_addresses(declared, remote, open_gateways), *_check_keys(declared, sorted(remote))]
@@ -67,7 +73,8 @@ def route(declared: Declaration) -> tuple[Routing, list[Problem]]:
         for name in sorted(placed)
         for host in placed[name]
     ]
-    return Routing(tuple(instances), {host: _bind(declared, host, open_gateways) for host in gateways}), problems
+    binds = {host: _bind(declared, host, open_gateways) for host in gateways}
+    return Routing(tuple(instances), binds, app_ports), problems
 
 
 def _bind(declared: Declaration, host: str, outward: set[str]) -> str:
@@ -82,6 +89,8 @@ def _engines(declared: Declaration, problems: list[Problem]) -> Iterator[tuple[s
     routes = list(_compiled(declared, problems))
     complete = declared.routes is not None and len(routes) == len(declared.routes)
     for name, model in declared.models.items():
+        if model.provider:
+            continue
         engine = model.engine or next((engine for pattern, engine in routes if pattern.search(model.source)), None)
         if engine is None:
             problems += [_no_route(model, len(routes))] if complete else []
@@ -192,11 +201,11 @@ def _gateway_hosts(declared: Declaration, problems: list[Problem]) -> tuple[str,
 def _ports(
     declared: Declaration,
     placed: Mapping[str, tuple[str, ...]],
-    gateways: tuple[str, ...],
+    reserved: Mapping[tuple[str, int], str],
     problems: list[Problem],
 ) -> dict[tuple[str, str], int]:
     """Give each instance its port: its own choice, else the next free one of its host, in the order of declaration."""
-    taken: dict[tuple[str, int], str] = {(host, declared.gateway.port): "" for host in gateways}
+    taken = dict(reserved)
     ports: dict[tuple[str, str], int] = {}
     for name, hosts in placed.items():
         chosen: int = declared.models[name].options.get("llamacpp", {}).get("port", 0)

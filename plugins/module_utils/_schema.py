@@ -59,7 +59,7 @@ def secrets(value: object, path: str, by_key: bool) -> Iterator[Problem]:
     """
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            if by_key and _SECRET_KEY.search(str(key)) and _is_literal(inner):
+            if by_key and _SECRET_KEY.search(str(key)) and _is_literal(inner) and not _is_reference(key, inner):
                 yield _secret(f"{path}.{key}")
             else:
                 yield from secrets(inner, f"{path}.{key}", by_key)
@@ -77,6 +77,11 @@ def is_secret(key: str, value: object) -> bool:
     return _SECRET_KEY.search(key) is not None and _is_literal(value)
 
 
+def _is_reference(key: object, value: object) -> bool:
+    """Tell the name of a secret, in capitals, from a secret."""
+    return key == "key" and re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", str(value)) is not None
+
+
 def _secret(path: str) -> Problem:
     reason = "What is declared is shown in plans, diffs and reports."
     return Problem(path, NOTHING, "holds a secret in plain text.", f"{reason}\n{_where_secrets_go(path)}")
@@ -87,6 +92,8 @@ def _where_secrets_go(path: str) -> str:
         return "Remove it: the role makes this key on the host, in a file that only its user can read."
     if "_settings." in path or path.startswith("llm_stack_layers"):
         return "Write os.environ/NAME, and put NAME into the environment of the gateway."
+    if path.startswith("llm_stack_models.") and path.endswith(".key"):
+        return "Put it into llm_stack_secrets, from a vault, and write its name in capitals here, such as OPENAI."
     return "Remove it. The key of instances that listen on the network is llm_stack_instance_key, from a vault."
 
 

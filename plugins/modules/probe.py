@@ -31,8 +31,10 @@ options:
     description:
       - The checks to run, as the filter P(lab.llm_stack.plan#filter) lists them for this host.
       - Each has C(id), C(host) and C(check). The kinds are C(unit_active) with C(units); C(port_owner) with C(bind),
-        C(port) and C(units); C(gateway_alive), C(gateway_key) and C(gateway_models) with C(url), the last also with
-        C(models); C(route) with C(url), C(model) and C(api_bases); C(tool_call) with these and C(stream).
+        C(port) and C(units); C(gateway_alive) and C(gateway_key) with C(url); C(gateway_models) with C(url) and
+        C(models); C(gateway_deployments) with C(url) and C(deployments); C(app_models) with C(url), C(app) and
+        C(models); C(app_refused) with C(url) and C(app); C(route) with C(url), C(model) and C(api_bases);
+        C(tool_call) with these and C(stream).
       - A C(tool_call) with C(direct=true) asks an engine at C(url) itself, past the gateway.
     type: list
     elements: dict
@@ -43,6 +45,10 @@ options:
         asked directly wants one. It is read there and never returned.
     type: path
     default: ~/.config/llm-stack/litellm/secrets.env
+  apps_directory:
+    description: Directory on the host with the connection file of each app, whose key is read there and never returned.
+    type: path
+    default: ~/.config/llm-stack/apps
   timeout:
     description:
       - Seconds that one answer may take, from the request to its last byte.
@@ -146,6 +152,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.llm_stack.plugins.module_utils._answers import key_of
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, faults
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
@@ -153,6 +160,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
 ARGUMENT_SPEC = {
     "checks": {"type": "list", "elements": "dict", "required": True},
     "secrets_file": {"type": "path", "default": "~/.config/llm-stack/litellm/secrets.env", "no_log": False},
+    "apps_directory": {"type": "path", "default": "~/.config/llm-stack/apps"},
     "timeout": {"type": "float", "default": 30},
     "concurrency": {"type": "int", "default": 4},
 }
@@ -163,13 +171,23 @@ class Refused(Exception):
 
 
 def keys_of(path: str) -> dict[str, str]:
-    """Read the keys that the checks send; a host without a gateway has no such file."""
-    file = Path(path)
-    try:
-        found = read_environment(file.read_bytes() if file.exists() else b"")
-    except OSError as error:
-        raise Refused(f"The keys in {path} cannot be read: {error.strerror}.") from error
+    """Read the operators' key and that of engines; a host without a gateway has no such file."""
+    found = variables(Path(path))
     return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": found.get("LLAMA_API_KEY", "")}
+
+
+def app_keys(checks: list[dict[str, Any]], directory: str) -> dict[str, str]:
+    """Read the keys of the apps that the checks are about."""
+    apps = sorted({str(check["app"]) for check in checks if check.get("app")})
+    return {key_of(app): variables(Path(directory, f"{app}.env")).get("OPENAI_API_KEY", "") for app in apps}
+
+
+def variables(file: Path) -> dict[str, str]:
+    """Read an environment file; one that is not there has no variables."""
+    try:
+        return read_environment(file.read_bytes() if file.exists() else b"")
+    except OSError as error:
+        raise Refused(f"The keys in {file} cannot be read: {error.strerror}.") from error
 
 
 def prepare(params: dict[str, Any]) -> Probe:
@@ -177,7 +195,8 @@ def prepare(params: dict[str, Any]) -> Probe:
     wrong = faults(params["checks"])
     if wrong:
         raise Refused("\n".join(wrong))
-    return Probe(keys_of(params["secrets_file"]), params["timeout"], params["concurrency"])
+    keys = {**keys_of(params["secrets_file"]), **app_keys(params["checks"], params["apps_directory"])}
+    return Probe(keys, params["timeout"], params["concurrency"])
 
 
 def main() -> None:

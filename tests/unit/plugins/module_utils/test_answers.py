@@ -16,6 +16,13 @@ OWN = {"x-litellm-model-api-base": BASE, "x-litellm-attempted-fallbacks": "0"}
 ALIVE = {"check": "gateway_alive", "url": URL}
 MODELS = {"check": "gateway_models", "url": URL, "models": ["chat", "tiny"]}
 KEY = {"check": "gateway_key", "url": URL}
+DEPLOYMENTS = {
+    "check": "gateway_deployments",
+    "url": URL,
+    "deployments": [{"name": f"m{number}", "model": "openai/m", "api_base": BASE} for number in range(8)],
+}
+APP_MODELS = {"check": "app_models", "url": URL, "app": "editor", "models": ["editor/tiny", "tiny"]}
+APP_REFUSED = {"check": "app_refused", "url": URL, "app": "editor"}
 ROUTE = {"check": "route", "url": URL, "model": "tiny", "api_bases": [BASE]}
 TOOL = {**ROUTE, "check": "tool_call", "stream": False}
 STREAM = {**TOOL, "stream": True}
@@ -43,6 +50,14 @@ def called(name: str = "get_weather", arguments: Any = '{"city": "Paris"}') -> d
 
 def streamed(*deltas: dict[str, Any], end: str = "data: [DONE]\n\n") -> str:
     return "".join(f"data: {json.dumps({'choices': [{'delta': delta}]})}\n\n" for delta in deltas) + end
+
+
+def loaded(*numbers: int) -> Answer:
+    params = {"model": "openai/m", "api_base": BASE}
+    return ok({"data": [{"model_name": f"m{number}", "litellm_params": params} for number in numbers]})
+
+
+LEFT_OUT = "LiteLLM left out what it cannot use, or runs with another configuration than the declared one"
 
 
 def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
@@ -101,6 +116,68 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
             error(500, "Internal Server Error"),
             Verdict(WARN, "500: refused, but by a crash", "LiteLLM's package prisma is not installed", "run deploy"),
             id="refused by a crash",
+        ),
+        # deployments
+        pytest.param(DEPLOYMENTS, loaded(*range(8)), Verdict(PASS, "8 of 8"), id="every deployment is loaded"),
+        pytest.param(
+            DEPLOYMENTS,
+            loaded(*range(7)),
+            Verdict(
+                FAIL, f"m7 at {BASE} is missing", LEFT_OUT, "run deploy; the gateway's journal says what was left out"
+            ),
+            id="LiteLLM dropped a deployment",
+        ),
+        pytest.param(
+            DEPLOYMENTS,
+            loaded(),
+            Verdict(
+                FAIL,
+                "; ".join(f"m{number} at {BASE} is missing" for number in range(6)) + "; and 2 more",
+                LEFT_OUT,
+                "run deploy; the gateway's journal says what was left out",
+            ),
+            id="many differences are counted",
+        ),
+        # apps
+        pytest.param(
+            APP_MODELS,
+            ok({"data": [{"id": "tiny"}, {"id": "editor/tiny"}]}),
+            Verdict(PASS, "2 of 2"),
+            id="an app's names",
+        ),
+        pytest.param(
+            APP_MODELS,
+            error(401, "The request carries no key of this gateway."),
+            Verdict(
+                FAIL,
+                "401: The request carries no key of this gateway.",
+                "the key is not the one the server was started with",
+                "run deploy",
+            ),
+            id="an app's key is not known",
+        ),
+        pytest.param(
+            APP_REFUSED,
+            error(403, "The requested model is not available for this API key"),
+            Verdict(PASS, "403 to a model that is not its own"),
+            id="an app is refused a model of others",
+        ),
+        pytest.param(
+            APP_REFUSED,
+            error(400, "Invalid model name passed in model=llm-stack-nobodys-model"),
+            Verdict(
+                FAIL,
+                "400: a model that is not its own was not refused",
+                "LiteLLM does not hold keys to their models",
+                "run deploy",
+            ),
+            id="an app may ask for any model",
+        ),
+        pytest.param(
+            APP_REFUSED,
+            Answer(error="no answer within 10 s"),
+            Verdict(FAIL, "no answer within 10 s", "", JOURNAL),
+            id="an app gets no answer",
         ),
         # routes
         pytest.param(ROUTE, ok(said(content="Hello")), Verdict(PASS, f"from {BASE} in 0.02 s"), id="its own instance"),

@@ -116,8 +116,8 @@ def test_unmet(state: str, expected: Verdict | None) -> None:
         pytest.param(
             [check("routes")],
             [
-                "checks[0].check: 'routes' is no kind of check. Known: gateway_alive, gateway_key, gateway_models, "
-                "port_owner, route, tool_call, unit_active."
+                "checks[0].check: 'routes' is no kind of check. Known: app_models, app_refused, gateway_alive, "
+                "gateway_deployments, gateway_key, gateway_models, port_owner, route, tool_call, unit_active."
             ],
             id="an unknown kind lists the known ones",
         ),

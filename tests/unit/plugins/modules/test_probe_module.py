@@ -13,7 +13,13 @@ from ansible_collections.lab.llm_stack.plugins.modules import probe
 
 
 def params(secrets: Path, *checks: dict[str, Any]) -> dict[str, Any]:
-    return {"checks": list(checks), "secrets_file": str(secrets), "timeout": 30.0, "concurrency": 4}
+    return {
+        "checks": list(checks),
+        "secrets_file": str(secrets),
+        "apps_directory": str(secrets.parent / "apps"),
+        "timeout": 30.0,
+        "concurrency": 4,
+    }
 
 
 def test_the_documented_options_are_the_real_ones() -> None:
@@ -39,6 +45,17 @@ def test_a_host_without_a_gateway_has_no_keys(tmp_path: Path) -> None:
     assert probe.prepare(params(tmp_path / "none")).keys == {"right": "", "engine": ""}
 
 
+def test_the_keys_of_apps_come_from_their_own_files(tmp_path: Path) -> None:
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps/editor.env").write_text("OPENAI_API_KEY=sk-editor\nOPENAI_MODEL=editor/a\n")
+    checks = [
+        {"id": app, "host": "b", "check": "app_refused", "url": "http://127.0.0.1:4000", "app": app}
+        for app in ("editor", "mail")
+    ]
+    keys = probe.prepare(params(tmp_path / "secrets.env", *checks)).keys
+    assert keys == {"right": "", "engine": "", "app editor": "sk-editor", "app mail": ""}
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(probe.Refused, match=f"^The keys in {tmp_path} cannot be read: Is a directory[.]$"):
         probe.prepare(params(tmp_path))
@@ -49,6 +66,6 @@ def test_checks_that_cannot_run_are_refused_together(tmp_path: Path) -> None:
         probe.prepare(params(tmp_path / "none", {"check": "route"}, {"id": "a", "host": "b", "check": "magic"}))
     assert str(refused.value) == (
         "checks[0]: id, host, url, model and api_bases are missing.\n"
-        "checks[1].check: 'magic' is no kind of check. Known: gateway_alive, gateway_key, gateway_models, port_owner, "
-        "route, tool_call, unit_active."
+        "checks[1].check: 'magic' is no kind of check. Known: app_models, app_refused, gateway_alive, "
+        "gateway_deployments, gateway_key, gateway_models, port_owner, route, tool_call, unit_active."
     )

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server sent back, and how much of it can be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, Verdict
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. Without a status there was no answer, and ``error`` says why."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    error: str = ""
+    seconds: float = 0.0
+
+
+class Unusable(Exception):
+    """An answer that does not keep the promise; carries the verdict."""
+
+    def __init__(self, evidence: str, cause: str = "", remedy: str = "") -> None:
+        super().__init__(evidence)
+        self.verdict = Verdict(FAIL, evidence, cause, remedy)
+
+
+_KNOWN = (
+    (
+        "--enable-auto-tool-choice",
+        "the engine was started without a tool parser",
+        "declare tools: true for this model and run deploy",
+    ),
+    ("No connected db", "the key is not the one the gateway was started with", "run deploy"),
+    ("requires --jinja", "llama.cpp was started without its template engine", "remove LLAMA_ARG_JINJA and run deploy"),
+    ("Connection error", "the engine behind the gateway does not answer", "look at the journal of the engine's unit"),
+    ("no healthy deployments", "the gateway does not know this name", "run deploy"),
+    ("Invalid model name", "the gateway does not know this name", "run deploy"),
+)
+
+
+def expect_ok(answer: Answer) -> None:
+    """Raise the verdict for everything but a 200."""
+    if not answer.status:
+        raise Unusable(answer.error or "no answer", "", "look at the unit's journal")
+    if answer.status == 200:
+        return
+    evidence = f"{answer.status}: {short(reason(answer.text))}"
+    for needle, cause, remedy in _KNOWN:
+        if needle in answer.text:
+            raise Unusable(evidence, cause, remedy)
+    causes = {401: "the key is not the one the server was started with", 408: "the engine did not answer in time"}
+    raise Unusable(
+        evidence, causes.get(answer.status, ""), "run deploy" if answer.status == 401 else "look at the unit's journal"
+    )
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    try:
+        parsed = json.loads(answer.text)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise Unusable(f"200, but the answer is no JSON object: {short(answer.text)}", "something else holds the port")
+    return parsed
+
+
+def entries(holder: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a list of objects, empty for anything that is not one."""
+    found = holder.get(name)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def reason(text: str) -> str:
+    """Return the message inside an error answer, else the text."""
+    try:
+        error = json.loads(text)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
+def short(text: str, limit: int = 160) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
