@@ -88,6 +88,10 @@ class Stack:
         assert len(active) == 1, f"{self.name}: active of {SLOTS} are {active}"
         return active[0]
 
+    def enabled_gateways(self) -> list[str]:
+        """Return the gateway units that start at boot; between two runs that is the serving one."""
+        return [unit for unit in SLOTS if self.show(unit)["UnitFileState"] == "enabled"]
+
     def services(self) -> tuple[str, str]:
         """Return the engine's unit and the gateway's."""
         return ("llamacpp-tiny.service", self.slot())
