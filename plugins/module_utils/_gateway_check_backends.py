@@ -56,6 +56,7 @@ def check_backends(config: Config, place: Place) -> Iterator[Finding]:
     for deployment in config.deployments:
         if "mock_response" not in deployment.params:
             yield from _check_provider(deployment, own)
+            yield from _check_ollama_chat(deployment, place)
             yield from _check_address(deployment)
             yield from _check_key(deployment)
             yield from _check_credential(deployment, config)
@@ -103,6 +104,19 @@ def _check_ollama(deployment: Deployment, path: str) -> Iterator[Finding]:
         wrong = "reaches Ollama by /api/generate, where tools are pasted into the prompt and come back as text."
         remedy = f"Write ollama_chat/{deployment.engine_model}, or openai/{deployment.engine_model} with /v1."
         yield graded(tools, path, deployment.model, wrong, remedy)
+
+
+def _check_ollama_chat(deployment: Deployment, place: Place) -> Iterator[Finding]:
+    """LiteLLM asks Ollama about a model before each completion, and most of that where it listens by default."""
+    address = deployment.params.get("api_base")
+    if deployment.provider in _OLLAMA and isinstance(address, str) and not is_reference(address):
+        origin = address.rstrip("/")
+        elsewhere = not origin.endswith(("//localhost:11434", "//127.0.0.1:11434", "/v1"))
+        if elsewhere and place.environment is not None and "OLLAMA_API_BASE" not in place.environment:
+            path = f"{deployment.params_path}.api_base"
+            wrong = "gets the requests, but LiteLLM asks localhost:11434 about the model before each of them."
+            remedy = f"Set OLLAMA_API_BASE in the gateway's environment, or write openai/ and {origin}/v1."
+            yield warning(path, address, wrong, remedy)
 
 
 # -- address ---------------------------------------------------------------------------------------------------------

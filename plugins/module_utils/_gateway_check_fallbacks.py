@@ -60,9 +60,22 @@ def check_fallbacks(config: Config, names: Names) -> Iterator[Finding]:
         if config.router.get(key) and config.litellm.get(key):
             wrong = f"is not read, because router_settings has {key} too."
             yield error(f"litellm_settings.{key}", NOTHING, wrong, "Move its entries there.")
+    yield from _check_overflows(config)
     yield from _check_chains(config)
     yield from _check_aliased(config)
     yield from _check_policies(config, names)
+
+
+def _check_overflows(config: Config) -> Iterator[Finding]:
+    """LiteLLM recognises an overflow by the words of the engine; those of Ollama's own API are not among them."""
+    groups = config.groups()
+    for index, entry in enumerate(_list(config.router.get("context_window_fallbacks"))):
+        for name in entry if isinstance(entry, Mapping) else ():
+            providers = {each.provider for each in groups.get(name, ())}
+            if providers and providers <= {"ollama", "ollama_chat"}:
+                wrong = "never come: what Ollama says of a long prompt is not taken for an overflow."
+                remedy = "Write openai/ before the model, and /v1 after its address."
+                yield error(f"router_settings.context_window_fallbacks[{index}].{name}", NOTHING, wrong, remedy)
 
 
 def _check_policies(config: Config, names: Names) -> Iterator[Finding]:

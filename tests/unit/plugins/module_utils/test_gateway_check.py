@@ -9,6 +9,7 @@ test_gateway_check_verdicts.py.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from hypothesis import strategies as st
 CONFIGS = Path(__file__).parents[3] / "fixtures" / "litellm_configs"
 BROKEN = sorted((CONFIGS / "broken").glob("*.yml"))
 SOUND = sorted((CONFIGS / "sound").glob("*.yml"))
+PLANS = sorted((CONFIGS.parent / "plans").glob("*.yml"))
 CANARIES = ("correct-horse", "hunter2", "sk-0123456789", "abc-canary")
 VERDICTS = ("accepts", "accepts, starts ollama", "rejects")
 
@@ -106,6 +108,19 @@ def test_parsed_data_gives_what_its_text_gives_but_for_keys_written_twice(file: 
         return
     without = [each for each in findings(case) if " times, on lines " not in each.wrong]
     assert set(map(render_finding, without)) <= set(map(render_finding, check_config(parsed, place_of(case))))
+
+
+def derived(value: object) -> Iterator[dict[str, Any]]:
+    """Every configuration of LiteLLM in a plan."""
+    if isinstance(value, dict):
+        yield from [value] if "model_list" in value else [found for inner in value.values() for found in derived(inner)]
+
+
+@pytest.mark.parametrize("file", PLANS, ids=map(name, PLANS))
+def test_what_the_plan_derives_has_no_errors(file: Path) -> None:
+    configs = list(derived(yaml.safe_load(file.read_text(encoding="utf-8"))))
+    assert [found for config in configs for found in check_config(config) if found.level == ERROR] == []
+    assert configs
 
 
 def test_the_tally_counts_by_level() -> None:
