@@ -75,12 +75,9 @@ def _address(text: str) -> str:
 
 def covers(listener: str, wanted: str) -> bool:
     """Whether a socket bound to one address takes what is meant for another."""
-    return (
-        listener == wanted
-        or listener in ("0.0.0.0", "::")
-        or wanted in ("0.0.0.0", "::")
-        or listener == f"::ffff:{wanted}"
-    )
+    same_family = (":" in listener) == (":" in wanted)
+    wildcard = listener == "::" or wanted == "::" or ("0.0.0.0" in (listener, wanted) and same_family)
+    return listener in (wanted, f"::ffff:{wanted}") or wildcard
 
 
 def socket_inodes(pid: int) -> set[str]:
@@ -125,7 +122,8 @@ def unit_of(pid: int) -> str:
         return ""
     for path in paths:
         if "/user@" in path:
-            return path.rsplit("/", 1)[-1]
+            units = [part for part in path.split("/") if part.endswith((".service", ".scope", ".socket"))]
+            return units[-1]
     return ""
 
 

@@ -50,6 +50,8 @@ class Watch:
                 draining += POLL
             elif unit.active == "failed" or (fresh and (unit.sub == "auto-restart" or unit.restarts > restarts)):
                 raise self._error(unit, f"{_ending(unit)} after {waited:.1f} s")
+            elif fresh and unit.active == "inactive":
+                raise self._error(unit, f"it ended by itself after {waited:.1f} s")
             elif waited > timeout:
                 raise self._error(unit, f"it gave no sign of being ready within {timeout:.0f} s")
             time.sleep(POLL)

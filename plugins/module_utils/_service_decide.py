@@ -88,7 +88,7 @@ def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: 
     """
     yield from (f"it may run with {_base(path)}" for path in unit.drop_ins if path in found.drop_ins)
     if unit.sub == "auto-restart":
-        yield "it is in a restart loop"
+        yield "it waits to be restarted"
         return
     if not unit.pid and not unit.name.endswith(".service"):
         if unit.digest != digest:

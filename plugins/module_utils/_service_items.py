@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import unit_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
@@ -89,8 +89,9 @@ def drop_in_items(found: Found) -> Iterator[Item]:
         yield Item("extra-dropin", path, "absent", "changes a unit of ours")
 
 
-def port_items(wanted: Wanted, found: Found) -> Iterator[Item]:
-    ours = {*wanted.unit_names} | set(found.manifest.units)
+def port_items(wanted: Wanted, found: Found, orphans: Collection[str]) -> Iterator[Item]:
+    """Ports that a stranger holds; units that this run removes will set theirs free."""
+    ours = {*wanted.unit_names, *orphans}
     owners = {port: spec.name for spec in wanted.units for port in spec.listens}
     for port in found.ports:
         if port.holder and port.unit not in ours:

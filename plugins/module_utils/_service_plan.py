@@ -46,7 +46,7 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
         *file_items(wanted, found, writes),
         *(item for decision in decisions for item in unit_items(wanted, decision, found)),
         *drop_in_items(found),
-        *port_items(wanted, found),
+        *port_items(wanted, found, orphan_units),
         *(Item("orphan-unit", name, "not declared", "left by an earlier run") for name in orphan_units),
         *(
             Item("orphan-file", path, "not declared", "left by an earlier run")

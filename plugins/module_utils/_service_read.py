@@ -106,16 +106,21 @@ def _all_paths(wanted: Wanted, names: Iterable[str]) -> set[str]:
 
 
 def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[str]:
-    """Files of this account that change a unit of ours: known to the manager, or waiting for the next reload."""
+    """Files of this account that change this unit alone: known to the manager, or waiting for the next reload.
+
+    Drop-ins for every service of the account (``service.d``) are the user's own policy and no business of ours.
+    """
     runtime = f"/run/user/{os.getuid()}/systemd/"
     home = os.path.dirname(os.path.dirname(wanted.unit_dir)) + "/"
     for name in (name for spec in wanted.units for name in spec.instances()):
         unit = units.get(name, UnitFound(name))
-        known = [*unit.drop_ins, *([unit.fragment] if unit.fragment not in ("", wanted.unit_path(name)) else [])]
+        folders = [f"{each}.d" for each in dict.fromkeys((name, re.sub(r"@.*\.", "@.", name)))]
+        known = [path for path in unit.drop_ins if os.path.basename(os.path.dirname(path)) in folders]
+        known += [unit.fragment] if unit.fragment not in ("", wanted.unit_path(name)) else []
         yield from (path for path in known if path.startswith((runtime, home)))
         for directory in (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}user", f"{runtime}user.control"):
-            for folder in dict.fromkeys((name, re.sub(r"@.*\.", "@.", name))):
-                yield from (path for path in glob.glob(f"{directory}/{folder}.d/*.conf") if path not in known)
+            for folder in folders:
+                yield from (path for path in glob.glob(f"{directory}/{folder}/*.conf") if path not in known)
 
 
 def _leftovers(directories: Iterable[str]) -> Iterator[str]:

@@ -119,6 +119,9 @@ def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     elif DIGEST_MARK not in entry["content"]:
         line = f"Environment=LLM_STACK_DIGEST={DIGEST_MARK}"
         yield f"{where}: {name} lacks the line {line}, without which a stale process is invisible."
+    for line in (line for line in (entry["content"] or "").splitlines() if line.startswith("Environment=")):
+        if line.count('"') % 2 or line.count("'") % 2:
+            yield f"{where}: {name} has an open quote in: {line}"
     for text in entry["listens"]:
         address, _colon, number = text.rpartition(":")
         if not address or not number.isdigit() or not 0 < int(number) < 65536:

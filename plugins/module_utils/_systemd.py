@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,Environment,MainPID,NRestarts,Result,"
-    "ExecMainCode,ExecMainStatus,InvocationID,Job"
+    "ExecMainCode,ExecMainStatus,InvocationID"
 )
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 """What programs write to colour a terminal; a journal keeps it."""

@@ -224,7 +224,10 @@ class Transaction:
         # A socket stays bound as it was started, and cannot be bound anew while a service holds it.
         rebind = any(path.endswith(".socket") and _differs(path, file) for path, file in snapshot.files.items())
         running = [name for name in names if units[name].active not in ("inactive", "failed")]
-        self._order("stop", [name for name in running if rebind or name not in snapshot.active])
+        newcomers = [name for name in running if name not in snapshot.active]
+        # The new colour may serve on until the old one is back; anything else could hold the old one's port.
+        colours = {name for spec in self.wanted.units if spec.blue_green for name in spec.instances()}
+        self._order("stop", running if rebind else [name for name in newcomers if name not in colours])
         self._order("reset-failed", [name for name in names if units[name].active == "failed"])
         self._order("disable", enabled - {*snapshot.enabled})
         for path, file in snapshot.files.items():
@@ -232,6 +235,7 @@ class Transaction:
         self.manager.systemctl("daemon-reload")
         self._order("enable", {*snapshot.enabled} - enabled)
         took = self._serve_again(snapshot.active)
+        self._order("stop", newcomers)
         self.state.drop_snapshot()
         if not snapshot.active:
             return "Nothing served before, so nothing serves now; the files are as they were."

@@ -273,7 +273,7 @@ DRIFT: list[object] = [
     pytest.param(stopped, [("not-active", "server.service", "inactive, dead")], id="a stopped service"),
     pytest.param(failed, [("not-active", "server.service", "failed (exit-code)")], id="a failed service"),
     pytest.param(
-        restart_loop, [(STALE, "server.service", "it is in a restart loop")], id="a service between two attempts"
+        restart_loop, [(STALE, "server.service", "it waits to be restarted")], id="a service between two attempts"
     ),
     pytest.param(disabled, [("not-enabled", "server.service", "disabled")], id="a service that will not start at boot"),
     pytest.param(
