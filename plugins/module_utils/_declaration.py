@@ -234,12 +234,16 @@ def _mapping(value: object) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+# Without these nothing can be told of a model.
+_DECISIVE = ("engine", "provider", "api_base", "key")
+
+
 def _entries(
     sound: Mapping[str, Any], variable: str, needed: str, refused: set[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Give the entries that can be checked further: those with what they cannot be judged without."""
     for name, entry in _mapping(sound.get(variable)).items():
-        if needed in entry and f"{PREFIX}{variable}.{name}.engine" not in refused:
+        if needed in entry and not any(f"{PREFIX}{variable}.{name}.{key}" in refused for key in _DECISIVE):
             yield name, entry
 
 

@@ -52,9 +52,10 @@ def config(declared: Declaration, routing: Routing) -> dict[str, Any]:
     """Derive LiteLLM's configuration. What the user wrote in LiteLLM's own words stands above our defaults."""
     every = names(declared)
     written = declared.gateway.settings
+    turns = not {"allowed_fails", "allowed_fails_policy"} & set(written.get("router_settings", {}))
     auth: Mapping[str, Mapping[str, Any]] = AUTH if any(not app.alone for app in declared.apps.values()) else {}
     return {
-        "model_list": [entry for name in every for entry in _entries(name, routing)],
+        "model_list": [entry for name in every for entry in _entries(name, routing, turns)],
         "router_settings": _router_settings(declared, every, written.get("router_settings", {})),
         "litellm_settings": _sorted(
             {
@@ -81,13 +82,18 @@ def served(gateway_config: Mapping[str, Any]) -> list[str]:
     return sorted(deployed | (set(aliases) - hidden))
 
 
-def _entries(name: Name, routing: Routing) -> Iterator[dict[str, Any]]:
-    """One deployment for each instance of a running model, or for its provider; none for one that stands by."""
+def _entries(name: Name, routing: Routing, turns: bool) -> Iterator[dict[str, Any]]:
+    """One deployment for each instance of a running model, or for its provider; none for one that stands by.
+
+    With ``turns``, one failure turns all requests to the other instances for a while. LiteLLM would wait until half of
+    a minute's requests to an instance have failed, and may choose a dead one for every try of a request until then.
+    """
     if name.model.standby:
         return
     mine = [instance for instance in routing.instances if instance.model.name == name.model.name]
+    info = {**_info(name), **({"allowed_fails": 0} if turns and len(mine) > 1 else {})}
     for backend in [_providers.params(name.model)] if name.model.provider else map(_backend, mine):
-        yield {"model_name": name.public, "litellm_params": _params(name, backend), "model_info": _info(name)}
+        yield {"model_name": name.public, "litellm_params": _params(name, backend), "model_info": dict(info)}
 
 
 def _backend(instance: Instance) -> dict[str, Any]:
@@ -153,8 +159,14 @@ def _fallbacks(declared: Declaration, every: list[Name]) -> dict[str, list[str]]
 
 
 def _rest(name: str, models: Mapping[str, Model]) -> list[str]:
-    """Who is tried when the first that answers for a name has failed."""
-    return chain(name, models)[1:] if models[name].standby else chain(name, models)
+    """Who is tried when the first that answers for a name has failed.
+
+    A model that stands by is an alias, whose name LiteLLM looks up alone: what the first falls back to stands here too.
+    """
+    if not models[name].standby:
+        return chain(name, models)
+    first, *others = chain(name, models)
+    return [each for each in dict.fromkeys([*chain(first, models), *others]) if each != first]
 
 
 def _sorted(settings: Mapping[str, Any]) -> dict[str, Any]:

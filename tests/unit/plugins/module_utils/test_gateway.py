@@ -67,6 +67,19 @@ def test_a_standby_is_an_alias_of_what_answers_for_it() -> None:
     assert found["router_settings"]["fallbacks"] == [{"a": ["c"]}, {"chat": ["c"]}]
 
 
+def test_a_standby_falls_back_to_what_its_answer_falls_back_to() -> None:
+    """LiteLLM looks up the name that was asked for, and follows no chain from there to the model behind an alias."""
+    models = {
+        "a": source("a", standby=True, fallbacks=["b", "c"]),
+        "b": source("b", fallbacks=["d", "c"]),
+        "c": source("c"),
+        "d": source("d"),
+    }
+    found = config(models=models)["router_settings"]
+    assert found["model_group_alias"] == {"a": "b"}
+    assert found["fallbacks"] == [{"a": ["d", "c"]}, {"b": ["d", "c"]}]
+
+
 def test_an_app_has_names_of_its_own_with_its_own_limits_and_fallbacks() -> None:
     found = config(models=TWO, apps={"editor": {"models": ["a"], "timeout": 2.5, "retries": 0}})
     clones = {entry["model_name"]: entry for entry in found["model_list"] if "/" in entry["model_name"]}
