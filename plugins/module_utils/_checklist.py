@@ -64,7 +64,7 @@ def _gateway(host: str, url: str, each: Process) -> Iterator[dict[str, Any]]:
     yield _check("gateway_alive", host, url, url=url)
     yield _check("gateway_key", host, url, url=url)
     yield _check("gateway_models", host, url, url=url, models=each.served)
-    yield _check("gateway_deployments", host, url, url=url, deployments=list(deployments(each.config)))
+    yield _check("gateway_deployments", host, url, url=url, deployments=deployments(each.config))
     for app, table in each.apps.items():
         names = sorted({*table["models"], *table["aliases"]})
         yield _check("app_models", host, app, url=url, app=app, models=names)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,8 +94,17 @@ def _with_auth(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, **{name: dict(sorted({**config.get(name, {}), **keys}.items())) for name, keys in AUTH.items()}}
 
 
-def deployments(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give what the running gateway has to say of each of its deployments."""
-    for entry in config["model_list"]:
-        params = entry["litellm_params"]
-        yield {"name": entry["model_name"], **{key: params[key] for key in _COMPARED if params.get(key) is not None}}
+def deployments(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give what the running gateway has to say of each of its deployments; it tells those of an alias once more."""
+    own = [{"name": entry["model_name"], **_place(entry["litellm_params"])} for entry in config["model_list"]]
+    aliases = config["router_settings"].get("model_group_alias") or {}
+    shown = {name: _target(target) for name, target in sorted(aliases.items()) if name in served(config)}
+    return own + [{**each, "name": name} for name, target in shown.items() for each in own if each["name"] == target]
+
+
+def _place(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: params[key] for key in _COMPARED if params.get(key) is not None}
+
+
+def _target(target: object) -> object:
+    return target.get("model") if isinstance(target, Mapping) else target
