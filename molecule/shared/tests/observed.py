@@ -130,7 +130,8 @@ class Stack:
 
     def imprint(self) -> str:
         """Return what a write or restart would alter: names, modes and times of files but the lock, and who runs."""
-        files = f"find {CONFIG} {UNITS} {STATE} {DATA} ! -path {STATE}/lock -printf '%p %m %s %T@ %C@ %l\\n' | sort"
+        places = f"{CONFIG} {UNITS} {STATE} {DATA} ! -path {STATE}/lock"
+        files = f"find {places} '(' -type d -printf '%p %m\\n' -o -printf '%p %m %s %T@ %C@ %l\\n' ')' | sort"
         properties = "--property=Id,ActiveState,UnitFileState,InvocationID,MainPID"
         units = "'litellm@a.service' 'litellm@b.service' litellm.socket 'llamacpp-*'"
         assert eventually(self.is_settled, seconds=60), self.journal()
