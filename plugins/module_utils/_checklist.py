@@ -61,10 +61,11 @@ def _gateways(declared: Declaration, routing: Routing, gateways: list[Process]) 
 
 def _gateway(host: str, url: str, each: Process) -> Iterator[dict[str, Any]]:
     """The gateway answers, to its keys alone, and has loaded what was declared; each app's key opens its own."""
-    yield _check("gateway_alive", host, url, url=url)
-    yield _check("gateway_key", host, url, url=url)
-    yield _check("gateway_models", host, url, url=url, models=each.served)
-    yield _check("gateway_deployments", host, url, url=url, deployments=deployments(each.config))
+    where = {"url": url, "of": each.app.name} if each.app else {"url": url}
+    yield _check("gateway_alive", host, url, **where)
+    yield _check("gateway_key", host, url, **where)
+    yield _check("gateway_models", host, url, **where, models=each.served)
+    yield _check("gateway_deployments", host, url, **where, deployments=deployments(each.config))
     for app, table in each.apps.items():
         names = sorted({*table["models"], *table["aliases"]})
         yield _check("app_models", host, app, url=url, app=app, models=names)

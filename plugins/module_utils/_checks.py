@@ -72,11 +72,12 @@ def title(check: Check) -> str:
         words = [f"{check['model']} calls a tool"]
         words += ["streamed"] if check.get("stream") else []
         return ", ".join([*words, "asked directly"] if check.get("direct") else words)
+    gateway = f"the gateway of {check['of']}" if check.get("of") else "the gateway"
     fixed = {
-        "gateway_alive": "the gateway answers",
-        "gateway_models": "the gateway lists exactly the declared names",
-        "gateway_key": "the gateway refuses a wrong key",
-        "gateway_deployments": "the gateway has loaded every deployment as declared",
+        "gateway_alive": f"{gateway} answers",
+        "gateway_models": f"{gateway} lists exactly the declared names",
+        "gateway_key": f"{gateway} refuses a wrong key",
+        "gateway_deployments": f"{gateway} has loaded every deployment as declared",
         "app_models": "the key of {app} lists exactly its models",
         "app_refused": "the key of {app} opens no other model",
         "route": "{model} is answered by its own instance",

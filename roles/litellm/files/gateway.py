@@ -235,6 +235,8 @@ def main() -> None:
         sys.stderr.write(f"gateway.py: {reason}\n")
         sys.exit(2)
     os.environ["CONFIG_FILE_PATH"] = path
+    # LiteLLM imports app_auth.py from the directory of its configuration, where deploy owns every file.
+    sys.dont_write_bytecode = True
     notify("STATUS=importing LiteLLM")
     from litellm.proxy.proxy_server import app
 
