@@ -191,6 +191,7 @@ class Transaction:
                 self.manager.systemctl("disable", "--quiet", "--now", "--", *loaded)
         for path in (*self.comparison.orphan_files, *self.found.leftovers):
             remove(path)
+            _remove_empty(os.path.dirname(path))
         if units:
             self.manager.systemctl("daemon-reload")
 

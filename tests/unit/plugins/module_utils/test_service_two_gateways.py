@@ -16,7 +16,7 @@ def second(home: Path, config: str = "answer=1") -> Wanted:
     """The gateway under another name, with files and a port of its own."""
 
     def named(text: str) -> str:
-        return text.replace("gateway", "second").replace("/example/", "/second/")
+        return text.replace("gateway", "second").replace("/example/", "/llm-stack/second/")
 
     found = gateway(home, config, port=4001)
     files = tuple(replace(each, path=named(each.path)) for each in found.files)
@@ -74,5 +74,5 @@ def test_one_that_is_no_longer_declared_goes(host: SimulatedHost) -> None:
     deploy(host, gateway(host.home))
     host.sleep(60)
     assert serving(host) == ["gateway@a.service"]
-    assert not (host.home / ".config/second/secrets.env").exists()
+    assert not (host.home / ".config/llm-stack/second").exists()
     assert check(host, gateway(host.home)) == []
