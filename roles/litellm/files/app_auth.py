@@ -88,8 +88,10 @@ async def user_api_key_auth(request: Request, api_key: str | None) -> UserAPIKey
         raise HTTPException(401, "The request carries no key of this gateway.")
     if not isinstance(who, App):
         return UserAPIKeyAuth(api_key="operators", key_alias="operators", user_role=LitellmUserRoles.PROXY_ADMIN)
-    if not allowed(request.method, request.url.path):
-        raise HTTPException(403, f"{request.method} {request.url.path} is not for apps; it needs the operators' key.")
+    # What LiteLLM makes of a WebSocket has no method.
+    method, path = request.scope.get("method", "a WebSocket to"), request.url.path
+    if not allowed(method, path):
+        raise HTTPException(403, f"{method} {path} is not for apps; it needs the operators' key.")
     return _identity(who)
 
 

@@ -48,7 +48,7 @@ def auth(load: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.
 
 
 def ask(auth: ModuleType, key: str | None, method: str = "POST", path: str = "/v1/chat/completions") -> Any:
-    request = SimpleNamespace(method=method, url=SimpleNamespace(path=path))
+    request = SimpleNamespace(scope={"method": method} if method else {}, url=SimpleNamespace(path=path))
     return asyncio.run(auth.user_api_key_auth(request, key))
 
 
@@ -125,11 +125,18 @@ def test_which_addresses_are_for_apps(auth: ModuleType, method: str, path: str, 
     assert auth.allowed(method, path) is expected
 
 
-def test_what_is_not_for_apps_is_named(auth: ModuleType) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        pytest.param("GET", "/model/info", "GET /model/info", id="an address of operators"),
+        pytest.param("", "/v1/responses", "a WebSocket to /v1/responses", id="a WebSocket, which no model check sees"),
+    ],
+)
+def test_what_is_not_for_apps_is_named(auth: ModuleType, method: str, path: str, said: str) -> None:
     with pytest.raises(Refused) as refused:
-        ask(auth, "sk-editor-canary", "GET", "/model/info")
+        ask(auth, "sk-editor-canary", method, path)
     assert refused.value.status == 403
-    assert str(refused.value) == "GET /model/info is not for apps; it needs the operators' key."
+    assert str(refused.value) == f"{said} is not for apps; it needs the operators' key."
 
 
 def test_a_gateway_that_does_not_know_an_apps_key_does_not_start(auth: ModuleType, tmp_path: Path) -> None:
