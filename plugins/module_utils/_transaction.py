@@ -9,12 +9,12 @@ run that is killed anywhere leaves either the old service, the new one, or a sna
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove, switch_symlink, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
+from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_files
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import secret_values
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_file, read_units
@@ -189,9 +189,7 @@ class Transaction:
             loaded = [n for n in units if self.found.unit(n).load != "not-found"]
             if loaded:
                 self.manager.systemctl("disable", "--quiet", "--now", "--", *loaded)
-        for path in (*self.comparison.orphan_files, *self.found.leftovers):
-            remove(path)
-            _remove_empty(os.path.dirname(path))
+        remove_files((*self.comparison.orphan_files, *self.found.leftovers))
         if units:
             self.manager.systemctl("daemon-reload")
 
@@ -278,25 +276,3 @@ def _put_file_back(path: str, file: FileFound) -> None:
 def _differs(path: str, file: FileFound) -> bool:
     now = read_file(path)
     return (now.content, now.mode) != (file.content, file.mode)
-
-
-def remove_all(wanted_units: Sequence[str], files: Sequence[str], manager: Manager, state: State) -> None:
-    """Stop, disable and delete what a transaction owns; the account's data stays."""
-    if manager.present() and wanted_units:
-        loaded = [unit.name for unit in read_units(manager, wanted_units).values() if unit.load == "loaded"]
-        if loaded:
-            manager.systemctl("disable", "--quiet", "--now", "--", *loaded)
-            failed = [unit.name for unit in read_units(manager, loaded).values() if unit.active == "failed"]
-            if failed:
-                manager.systemctl("reset-failed", "--", *failed)
-    for path in files:
-        remove(path)
-        _remove_empty(os.path.dirname(path))
-    if manager.present():
-        manager.systemctl("daemon-reload")
-    state.forget()
-
-
-def _remove_empty(directory: str) -> None:
-    if os.path.isdir(directory) and not os.listdir(directory) and "/llm-stack" in directory:
-        os.rmdir(directory)

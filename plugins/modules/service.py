@@ -399,7 +399,7 @@ def absent(module: AnsibleModule, manager: Manager, state: State) -> dict[str, A
     if state.interrupted():
         items.append(Item("interrupted-run", "transaction", "ended", "a run was killed before it ended"))
     if items and not module.check_mode:
-        from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import remove_all
+        from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_all
 
         remove_all(units, files, manager, state)
     comparison = Comparison(tuple(items), (), (), (), ())

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Wanted
-from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction, remove_all
+from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction
 from example_services import both, gateway, server
 from simulated_host import SimulatedHost, check, deploy
 
