@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _providers
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split import Process, deployments
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing, base_url
@@ -78,8 +78,15 @@ def _routes(
     """Each name is answered by its own instances; one that stands by, by those of the model that answers for it."""
     names = {f"{each.app.name}/{name}": name for name in each.app.models} if each.app else dict(zip(bases, bases))
     for public, name in sorted(names.items()):
-        by = {"answered_by": answering(name, declared.models)[0]} if declared.models[name].standby else {}
+        by = _answered_by(declared.models[name], declared)
         yield _check("route", host, public, url=url, model=public, api_bases=bases[name], **by)
+
+
+def _answered_by(model: Model, declared: Declaration) -> dict[str, str]:
+    """Who answers for a model where that is no instance of its own."""
+    if model.standby:
+        return {"answered_by": answering(model.name, declared.models)[0]}
+    return {"provider": model.provider} if model.provider else {}
 
 
 def _tools(host: str, url: str, declared: Declaration, bases: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:

@@ -68,6 +68,8 @@ def title(check: Check) -> str:
         return f"{check['bind']}:{check['port']} belongs to {check['units'][0]}"
     if kind == "route" and check.get("answered_by"):
         return f"{check['model']}, which stands by, is answered by {check['answered_by']}"
+    if kind == "route" and check.get("provider"):
+        return f"{check['model']} is answered by the provider {check['provider']}"
     if kind == "tool_call":
         words = [f"{check['model']} calls a tool"]
         words += ["streamed"] if check.get("stream") else []

@@ -401,6 +401,9 @@ def test_judge_answer(check: dict[str, Any], answer: Answer, expected: Verdict) 
     [
         pytest.param(ALIVE, f"{URL}/health/liveliness", "none", id="being alive is public"),
         pytest.param(MODELS, f"{URL}/v1/models", "right", id="the names need the key"),
+        pytest.param(DEPLOYMENTS, f"{URL}/model/info", "right", id="the deployments need the operators' key"),
+        pytest.param(APP_MODELS, f"{URL}/v1/models", "app editor", id="an app has its own key"),
+        pytest.param(APP_REFUSED, f"{URL}/v1/chat/completions", "app editor", id="which is tried on a foreign model"),
         pytest.param(KEY, f"{URL}/v1/models", "wrong", id="the key check sends a wrong one"),
         pytest.param(DIRECT, "http://127.0.0.1:8080/v1/chat/completions", "engine", id="an engine has its own key"),
     ],

@@ -39,10 +39,13 @@ SOCKET = check("port_owner", "gateway", bind="127.0.0.1", port=4000, units=["lit
 ALIVE = check("gateway_alive", url=URL)
 MODELS = check("gateway_models", url=URL, models=["tiny"])
 KEY = check("gateway_key", url=URL)
+DEPLOYMENTS = check("gateway_deployments", url=URL, deployments=[{"name": "tiny"}])
+APP_MODELS = check("app_models", "editor", url=URL, app="editor", models=["editor/tiny", "tiny"])
+APP_REFUSED = check("app_refused", "editor", url=URL, app="editor")
 ROUTE = check("route", "tiny", url=URL, model="tiny", api_bases=[BASE])
 TOOL = check("tool_call", "tiny", url=URL, model="tiny", api_bases=[BASE], stream=True)
 DIRECT = check("tool_call", "direct", url="http://127.0.0.1:8080", model="tiny", direct=True)
-ALL = [UNIT, OWNER, SOCKET, ALIVE, MODELS, KEY, ROUTE, TOOL, DIRECT]
+ALL = [UNIT, OWNER, SOCKET, ALIVE, MODELS, KEY, DEPLOYMENTS, APP_MODELS, APP_REFUSED, ROUTE, TOOL, DIRECT]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,14 @@ ALL = [UNIT, OWNER, SOCKET, ALIVE, MODELS, KEY, ROUTE, TOOL, DIRECT]
         (ALIVE, "the gateway answers"),
         (MODELS, "the gateway lists exactly the declared names"),
         (KEY, "the gateway refuses a wrong key"),
+        (DEPLOYMENTS, "the gateway has loaded every deployment as declared"),
+        ({**ALIVE, "of": "editor"}, "the gateway of editor answers"),
+        ({**KEY, "of": "editor"}, "the gateway of editor refuses a wrong key"),
+        (APP_MODELS, "the key of editor lists exactly its models"),
+        (APP_REFUSED, "the key of editor opens no other model"),
         (ROUTE, "tiny is answered by its own instance"),
+        ({**ROUTE, "answered_by": "small"}, "tiny, which stands by, is answered by small"),
+        ({**ROUTE, "provider": "openai"}, "tiny is answered by the provider openai"),
         (TOOL, "tiny calls a tool, streamed"),
         (DIRECT, "tiny calls a tool, asked directly"),
     ],
@@ -74,6 +84,9 @@ def test_title(given: dict[str, Any], expected: str) -> None:
         pytest.param(ALIVE, [SOCKET], id="a port that a stranger holds is not spoken to"),
         pytest.param(MODELS, [ALIVE], id="the names need a gateway that answers"),
         pytest.param(KEY, [ALIVE], id="so does the key"),
+        pytest.param(DEPLOYMENTS, [ALIVE], id="so do the deployments"),
+        pytest.param(APP_MODELS, [ALIVE], id="and what an app's key lists"),
+        pytest.param(APP_REFUSED, [ALIVE], id="and what it does not open"),
         pytest.param(ROUTE, [ALIVE, OWNER], id="a route needs the gateway and the port of its only instance"),
         pytest.param(
             {**ROUTE, "api_bases": [BASE, "http://gpu-02:8080/v1"]}, [ALIVE], id="one of several instances may be down"
