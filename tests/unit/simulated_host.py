@@ -22,6 +22,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils import (
     _files,
     _proc,
     _readiness,
+    _removal,
     _service_read,
     _state,
     _transaction,
@@ -508,5 +509,6 @@ def simulated_host(home: Path) -> Iterator[SimulatedHost]:
         for module in (_transaction, _state):
             patch.setattr(module, "write_atomic", host.write)
             patch.setattr(module, "remove", host.remove)
+        patch.setattr(_removal, "remove", host.remove)
         patch.setattr(os, "fsync", lambda _descriptor: None)
         yield host
