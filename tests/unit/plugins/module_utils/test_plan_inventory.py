@@ -64,3 +64,14 @@ def test_only_built_in_types_are_left() -> None:
     found = plain({Tagged("a"): (Tagged("b"), True, 1, 1.5, None)})
     assert found == {"a": ["b", True, 1, 1.5, None]}
     assert {type(each) for each in (*found, found["a"][0])} == {str}
+
+
+def test_secrets_are_known_by_name_alone_and_an_empty_one_is_none() -> None:
+    secrets = {"llm_stack_secrets": {"OPENAI": "abc-canary", "EMPTY": "", "NONE": None}}
+    hosts = {"gw": {**secrets}, "other": {"llm_stack_secrets": "abc-canary"}, "plain": {}}
+    groups = {"all": list(hosts), "litellm": list(hosts)}
+    found = declaration({"llm_stack_secrets": secrets["llm_stack_secrets"]}, groups, hosts)
+    assert found["hosts"]["gw"]["secrets"] == ["OPENAI"]
+    assert "secrets" not in found["hosts"]["other"]
+    assert "secrets" not in found
+    assert "canary" not in str(found)
