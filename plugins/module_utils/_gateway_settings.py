@@ -25,6 +25,7 @@ _DERIVED: Mapping[str, str] = {
     "general_settings.master_key": "The role makes the key on the host, in a file that only its user can read.",
 }
 
+
 def check_settings(declared: Declaration) -> Iterator[Problem]:
     """Yield a problem for each setting that LiteLLM does not know, that is derived, or that holds the wrong kind."""
     for section in SECTIONS:
