@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _litellm_apps
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check import check_config
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_types import ERROR, Place
 from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_apps import MAIN
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
@@ -60,14 +62,18 @@ def litellm_service(
     secrets: Mapping[str, str] | None = None,
     apps: _litellm_apps.Apps | None = None,
     instances: Sequence[Mapping[str, Any]] = (),
+    check: bool = True,
 ) -> dict[str, Any]:
     """Return the declaration of the transaction; timeouts are in seconds.
 
     ``instances`` are gateways beside the main one, each with name, config, host, port and apps. Raises StackError for
-    a configuration with nothing to serve, for a key that LiteLLM refuses, and for apps it would not hold to their own.
+    a configuration that LiteLLM would serve wrongly (unless ``check`` is false), for one with nothing to serve, for a
+    key that LiteLLM refuses, and for apps it would not hold to their own.
     """
     gateways = [Gateway(MAIN, config, host, port, apps or {}), *(Gateway(**each) for each in instances)]
     problems = [*_check_key(master_key), *(problem for each in gateways for problem in _check(each))]
+    if check and not problems:
+        problems = [problem for each in gateways for problem in _wrong(each, secrets or {})]
     if problems:
         raise StackError(problems)
     built = environment(home, "litellm", lock, python)
@@ -162,6 +168,14 @@ def _check(gateway: Gateway) -> Iterator[Problem]:
             "Declare at least one deployment.",
         )
     yield from _litellm_apps.check_apps(gateway.apps, gateway.config, gateway.option)
+
+
+def _wrong(gateway: Gateway, secrets: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each thing in a configuration that LiteLLM would drop, ignore or take for something else."""
+    known = frozenset({KEY, *secrets, *map(_litellm_apps.key_variable, gateway.apps)})
+    for finding in check_config(gateway.config, Place(environment=known)):
+        if finding.level == ERROR:
+            yield Problem(f"{gateway.option('config')}.{finding.path}", finding.found, finding.wrong, finding.remedy)
 
 
 def _check_key(master_key: str) -> Iterator[Problem]:

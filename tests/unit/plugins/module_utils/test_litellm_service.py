@@ -13,7 +13,11 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_service imp
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
 ETC = "~/.config/llm-stack"
-CONFIG = {"model_list": [{"model_name": "a", "litellm_params": {"api_key": "os.environ/ENGINE_KEY"}}]}
+ENGINE = {"model": "openai/a", "api_base": "http://127.0.0.1:8080/v1"}
+CONFIG = {
+    "model_list": [{"model_name": "a", "litellm_params": {**ENGINE, "api_key": "os.environ/ENGINE_KEY"}}],
+    "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
+}
 WITH_AUTH = {**CONFIG, **_litellm_apps.AUTH}
 LOCK = f"litellm==1.0 --hash=sha256:{0:064x}\n"
 EDITOR = {"models": ["editor/a", "editor/b"], "aliases": {"a": "editor/a"}, "rpm": 100, "default_model": "editor/b"}
@@ -28,6 +32,7 @@ def service(config: Any = CONFIG, **more: Any) -> dict[str, Any]:
         "python": "/usr/bin/python3",
         "ready_timeout": 180,
         "drain_timeout": 600,
+        "secrets": {"ENGINE_KEY": "key"},
         **more,
     }
     found: dict[str, Any] = litellm_service(config, **settings)["declaration"]
@@ -52,7 +57,7 @@ def test_without_apps_there_is_a_gateway_and_nothing_about_keys_of_others() -> N
 
 
 def test_the_master_key_of_the_user_is_not_made_again() -> None:
-    secrets = file(service(master_key="sk-0123456789"), "litellm/secrets.env")
+    secrets = file(service(secrets={}, check=False, master_key="sk-0123456789"), "litellm/secrets.env")
     assert (secrets["generate"], secrets["vars"]["secrets"]) == ({}, {"LITELLM_MASTER_KEY": "sk-0123456789"})
 
 
@@ -96,7 +101,10 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
 
 BESIDE = {
     "name": "litellm-editor",
-    "config": {**WITH_AUTH, "model_list": [{"model_name": "editor/a", "litellm_params": {"api_key": "none"}}]},
+    "config": {
+        **WITH_AUTH,
+        "model_list": [{"model_name": "editor/a", "litellm_params": {**ENGINE, "api_key": "none"}}],
+    },
     "host": "127.0.0.1",
     "port": 4001,
     "apps": {"editor": EDITOR},
@@ -192,3 +200,17 @@ def test_what_would_not_work_is_refused(settings: dict[str, Any], reason: str) -
     with pytest.raises(StackError) as refused:
         service(**settings)
     assert str(refused.value).split("\n\n", 1)[1] == reason
+
+
+def test_what_litellm_would_drop_is_refused_before_a_host_is_asked() -> None:
+    lost = {"model_name": "lost", "litellm_params": {**ENGINE, "model": "nosuch/lost"}}
+    with pytest.raises(StackError) as refused:
+        service({**CONFIG, "model_list": [*CONFIG["model_list"], lost]})
+    assert [problem.path for problem in refused.value.problems] == [
+        "litellm_config.model_list[1].litellm_params.model",
+    ]
+
+
+def test_the_check_can_be_left_to_litellm_itself() -> None:
+    lost = {"model_name": "lost", "litellm_params": {"model": "nosuch/lost"}}
+    assert service({"model_list": [lost]}, check=False)["units"] != []
