@@ -263,9 +263,11 @@ ready:
   sample: {"litellm@b.service": 7.3}
 """
 
+import contextlib
 import os
 import pwd
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -347,15 +349,26 @@ def main() -> None:
         else:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, _terminate)
-            with state.lock(module.params["holder"]):
+            with _alone(module, state):
                 result = run(module, manager, state)
-    except LockError as error:
-        module.fail_json(
-            msg=f"Another run is changing this account's services: {error}. Wait for it to end. Nothing was changed."
-        )
     except (ChangeError, SpecError, ManagerError, OSError, Terminated) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
+
+
+@contextlib.contextmanager
+def _alone(module: AnsibleModule, state: State) -> Iterator[None]:
+    """Hold the account's lock; a removal where nothing ever was needs none, and leaves no trace of itself."""
+    if module.params["state"] == "absent" and not os.path.isdir(state.root):
+        yield
+        return
+    try:
+        with state.lock(module.params["holder"]):
+            yield
+    except LockError as error:
+        raise ChangeError(
+            f"Another run is changing this account's services: {error}. Wait for it to end. Nothing was changed."
+        ) from None
 
 
 def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, Any]:
