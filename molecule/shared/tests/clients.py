@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from observed import PROJECT, Stack
+from observed import Stack
 
 ALIVE, CHAT = "/health/liveliness", "/v1/chat/completions"
 
@@ -19,9 +18,7 @@ ALIVE, CHAT = "/health/liveliness", "/v1/chat/completions"
 def unbroken(stack: Stack, *paths: str) -> Iterator[None]:
     """Ask all the time, a chat through the gateway among it, and allow no failure."""
     script = Path(__file__).with_name("asking.py").read_text(encoding="utf-8")
-    command = [str(PROJECT / "tools/podman"), "exec", "--interactive", "--user", stack.account, stack.container]
-    command += ["python3", "-c", script, *(paths or (ALIVE, CHAT))]
-    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client = stack.background("python3", "-c", script, *(paths or (ALIVE, CHAT)))
     assert client.stdout is not None
     assert client.stdout.readline() == "asking\n"
     try:

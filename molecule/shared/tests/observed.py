@@ -24,6 +24,8 @@ CONFIG = ".config/llm-stack"
 UNITS = ".config/systemd/user"
 STATE = ".local/state/llm-stack"
 DATA = ".local/share/llm-stack"
+LOCK_HOLDER = f"sed -n 's/.*pid \\([0-9]*\\),.*/\\1/p' {STATE}/lock"
+"""Prints the process id of the module that changes services."""
 
 
 def eventually(probe: Callable[[], bool], seconds: float) -> bool:
@@ -63,6 +65,17 @@ class Stack:
     def root(self, command: str) -> str:
         """Run a command as the host's administrator."""
         return engine(["tools/podman", "exec", self.container, "sh", "-c", command]).strip()
+
+    def background(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command as the stack's account beside the test, which talks to it by pipes."""
+        runtime = f"XDG_RUNTIME_DIR=/run/user/{self.host.user(self.account).uid}"
+        inside = ["exec", "--interactive", "--user", self.account, "--env", runtime, "--workdir", self.home(".")]
+        podman = [str(PROJECT / "tools/podman"), *inside, self.container, *command]
+        return subprocess.Popen(podman, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def when(self, condition: str, strike: str) -> subprocess.Popen[str]:
+        """Wait on the host for a condition, as fast as a shell can look, and run a command at once."""
+        return self.background("sh", "-c", f"until {condition}; do sleep 0.01; done; {strike}")
 
     @property
     def container(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -81,16 +82,17 @@ def _listed(diff: object) -> list[dict[str, Any]]:
 class Playing:
     """A playbook that runs, as the leader of a process group of its own."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
+    output: Path
     results: Path
 
     def ended(self) -> Played:
         """Wait for the end, however it comes."""
-        output, _none = self.process.communicate(timeout=LONGEST_RUN)
-        lines = self.results.read_text(encoding="utf-8").splitlines()
-        self.results.unlink()
-        records = [json.loads(line) for line in lines]
+        self.process.wait(timeout=LONGEST_RUN)
+        output, lines = (path.read_text(encoding="utf-8") for path in (self.output, self.results))
+        records = [json.loads(line) for line in lines.splitlines()]
         steps = tuple(Step(r["task"], r["action"], r["status"], r["answer"]) for r in records)
+        shutil.rmtree(self.output.parent)
         return Played(self.process.returncode, output, steps)
 
     def kill(self) -> None:
@@ -100,17 +102,20 @@ class Playing:
 
 def start(playbook: str, *options: str, variables: Variables | None = None) -> Playing:
     """Begin to run a playbook of the project with further variables."""
-    handle, name = tempfile.mkstemp(suffix=".jsonl")
-    os.close(handle)
+    directory = Path(tempfile.mkdtemp())
+    output, results = directory / "output", directory / "results"
+    results.touch()
     command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], *options]
     command += ["--extra-vars", json.dumps(variables or {}), str(PROJECT / f"playbooks/{playbook}.yml")]
     environment = {key: value for key, value in os.environ.items() if key != "ANSIBLE_FORCE_COLOR"}
     environment["ANSIBLE_CALLBACK_PLUGINS"] = str(PROJECT / "molecule/shared/callback_plugins")
-    environment |= {"ANSIBLE_CALLBACKS_ENABLED": "results", "TASK_RESULTS": name}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    return Playing(process, Path(name))
+    environment |= {"ANSIBLE_CALLBACKS_ENABLED": "results", "TASK_RESULTS": str(results)}
+    # Into a file: a pipe that nobody reads while the test does something else would stop the run.
+    with output.open("wb") as told:
+        process = subprocess.Popen(
+            command, env=environment, stdout=told, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    return Playing(process, output, results)
 
 
 def play(playbook: str, *options: str, variables: Variables | None = None) -> Played:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 from clients import ALIVE, CHAT, unbroken
-from observed import PROJECT, STATE, Stack, eventually
+from observed import LOCK_HOLDER, STATE, Stack, eventually
 from played import Variables, assert_clean, play, start
 
 pytestmark = pytest.mark.only_in("default")
 
 INSTALLER = "pgrep --oldest --uid $(id -u) --full '^[^ ]*uv pip install'"
-LOCK_HOLDER = f"sed -n 's/.*pid \\([0-9]*\\),.*/\\1/p' {STATE}/lock"
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,9 @@ BOTH_SERVE = Moment(state_of_the_new_gateway("active"))
 
 
 def watch(stack: Stack, moment: Moment, strike: str) -> subprocess.Popen[str]:
-    """Wait on the host for the moment, as fast as a shell can look, and strike."""
+    """Wait on the host for the moment, and strike."""
     (idle,) = {"a", "b"} - {unit.partition("@")[2][0] for unit in stack.enabled_gateways()}
-    runtime = f"XDG_RUNTIME_DIR=/run/user/{stack.host.user(stack.account).uid}"
-    command = [str(PROJECT / "tools/podman"), "exec", "--user", stack.account, "--env", runtime]
-    command += ["--workdir", stack.host.user(stack.account).home, stack.container]
-    script = f"until {moment.condition}; do sleep 0.01; done; {strike}"
-    return subprocess.Popen([*command, "sh", "-c", script.replace("IDLE", idle)], stdout=subprocess.PIPE, text=True)
+    return stack.when(moment.condition.replace("IDLE", idle), strike)
 
 
 def the_module(stack: Stack, moment: Moment, changes: Variables) -> None:
