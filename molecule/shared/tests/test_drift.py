@@ -91,9 +91,9 @@ TAKEN_UP = [
     ),
     Drift(
         "a drop-in with another environment",
-        settings(ENGINE, "Environment=LLAMA_ARG_THREADS=1"),
+        settings(ENGINE, "Environment=LLAMA_ARG_UBATCH=256"),
         {("extra-dropin", f"{UNITS}/{ENGINE}.d/mine.conf")},
-        ("it may run with mine.conf", "its environment has another LLAMA_ARG_THREADS"),
+        ("it may run with mine.conf", "its environment has another LLAMA_ARG_UBATCH"),
     ),
     Drift(
         "a variable given to the whole user manager",
@@ -208,10 +208,10 @@ def predicted(stack: Stack) -> Played:
     [
         pytest.param(AT_REST, id="files and records"),
         pytest.param(TAKEN_UP, id="a process with another environment"),
-        pytest.param(SERVICES, id="services"),
-        pytest.param(WRONG_SIDE, id="the wrong side", marks=pytest.mark.only_in("default")),
-        pytest.param(KEYS, id="keys", marks=pytest.mark.only_in("default")),
-        pytest.param(INSTALLED, id="what is installed"),
+        pytest.param(SERVICES, id="services", marks=pytest.mark.only_in("default")),
+        pytest.param(WRONG_SIDE, id="the wrong side", marks=pytest.mark.only_in("account")),
+        pytest.param(KEYS, id="keys", marks=pytest.mark.only_in("account")),
+        pytest.param(INSTALLED, id="what is installed", marks=pytest.mark.only_in("default")),
     ],
 )
 def test_drift(faulty: Stack, named: Named, drifts: list[Drift]) -> None:
@@ -230,6 +230,7 @@ def test_after_all_that_nothing_is_left_to_mend(faulty: Stack) -> None:
     assert faulty.answers()
 
 
+@pytest.mark.only_in("default")
 def test_a_model_that_is_not_declared_any_more_goes_with_all_that_was_its_own(faulty: Stack) -> None:
     tiny = {"source": "files/tiny-tools.gguf", "tools": True, "context": 4096}
     # The engines alone: the gateway has its own way to change, and takes longer.
@@ -248,6 +249,7 @@ def test_a_model_that_is_not_declared_any_more_goes_with_all_that_was_its_own(fa
     assert_clean()
 
 
+@pytest.mark.only_in("default")
 def test_a_process_started_by_hand_on_a_port_of_ours_is_left_alone_and_named(faulty: Stack) -> None:
     faulty.output(f"systemctl --user stop {ENGINE}")
     faulty.output("setsid --fork python3 -m http.server --bind 127.0.0.1 8080 > by-hand.log 2>&1 < /dev/null")
@@ -268,6 +270,23 @@ def test_a_process_started_by_hand_on_a_port_of_ours_is_left_alone_and_named(fau
     deploy()
     assert_clean()
     assert faulty.answers()
+
+
+@pytest.mark.only_in("account")
+def test_an_account_without_its_user_manager(faulty: Stack) -> None:
+    manager = f"user@{faulty.host.user(faulty.account).uid}.service"
+    faulty.root(f"loginctl disable-linger {faulty.account} && systemctl stop {manager}")
+    items = check().items
+    assert {("linger", faulty.account), ("user-manager", faulty.account)} <= items
+    assert {("not-active", ENGINE), ("not-active", "litellm.socket")} <= items
+    faulty.root(f"systemctl mask --quiet {manager}")
+    said = refused()
+    faulty.root(f"systemctl unmask --quiet {manager}")
+    assert manager in said
+    assert "is masked" in said
+    deploy()
+    assert eventually(faulty.answers, seconds=60)
+    assert_clean()
 
 
 def holder_of(stack: Stack, port: int) -> str:
