@@ -66,6 +66,8 @@ def config(declared: Declaration, routing: Routing) -> dict[str, Any]:
         ),
         "general_settings": _sorted(
             {
+                # An engine would go on working, and a gateway that is replaced go on waiting, for nobody.
+                "cancel_on_disconnect": True,
                 **written.get("general_settings", {}),
                 **auth.get("general_settings", {}),
                 "master_key": "os.environ/LITELLM_MASTER_KEY",

@@ -26,7 +26,7 @@ UNIFIED = "unified"
 DEFAULTS = "defaults"
 
 # What the plan sets unless somebody else does.
-_DEFAULTS = ("disable_hf_tokenizer_download", "max_fallbacks")
+_DEFAULTS = ("cancel_on_disconnect", "disable_hf_tokenizer_download", "max_fallbacks")
 
 # Which field of a model or an app a value of its deployment follows from.
 _OF_MODEL = {

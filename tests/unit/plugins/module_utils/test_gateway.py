@@ -120,6 +120,12 @@ def test_no_tokenizer_is_fetched_from_the_network() -> None:
     assert config(models={"a": source("a")})["litellm_settings"] == {"disable_hf_tokenizer_download": True}
 
 
+def test_nobody_works_on_a_request_that_nobody_waits_for() -> None:
+    assert config(models={"a": source("a")})["general_settings"]["cancel_on_disconnect"] is True
+    written = {"general_settings": {"cancel_on_disconnect": False}}
+    assert config(models={"a": source("a")}, gateway=written)["general_settings"]["cancel_on_disconnect"] is False
+
+
 def test_the_expected_names_are_those_litellm_lists() -> None:
     found = gateway(models=TWO, aliases={"chat": "a"}, apps={"editor": {"models": ["b"]}})
     assert found["models"] == ["a", "b", "chat", "editor/b"]

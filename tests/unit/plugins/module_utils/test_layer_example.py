@@ -48,7 +48,8 @@ def test_one_file_becomes_the_gateway_without_a_change() -> None:
     written = yaml.safe_load((FILES / "litellm-unified.yaml").read_text(encoding="utf-8"))
     found = config(LAB)
     assert found["litellm_settings"] == {**written["litellm_settings"], "disable_hf_tokenizer_download": True}
-    for section in ("model_list", "router_settings", "general_settings"):
+    assert found["general_settings"] == {**written["general_settings"], "cancel_on_disconnect": True}
+    for section in ("model_list", "router_settings"):
         assert {repr((leaf.path, leaf.value)) for leaf in leaves({section: found[section]})} == {
             repr((leaf.path, leaf.value)) for leaf in leaves({section: written[section]})
         }
