@@ -15,8 +15,8 @@ It speaks as much of the OpenAI API as a gateway asks of an engine. The requeste
 
 What stands after an @ makes further models of the same behaviour: ok@spare. Another name gets 404.
 
-GET /calls lists what arrived, DELETE /calls forgets it. Standard output gets one line: the base address. It listens on
-127.0.0.1, without PORT on one that was free.
+GET /calls lists what arrived and whose client still waits for one that hangs, DELETE /calls forgets what arrived.
+Standard output gets one line: the base address. It listens on 127.0.0.1, without PORT on one that was free.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Script:
     calls: list[Call] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     first: dict[str, float] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
 
     def record(self, call: Call) -> None:
         with self.lock:
@@ -135,7 +136,9 @@ def err429(_turn: Turn) -> Answer:
 
 
 def hang(turn: Turn) -> Answer:
+    turn.script.held.append(turn.call.model)
     turn.wait_for_client()
+    turn.script.held.remove(turn.call.model)
     raise ConnectionAbortedError
 
 
@@ -221,7 +224,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/calls":
-            self.send(200, [asdict(call) for call in self.server.script.calls])
+            script = self.server.script
+            self.send(200, {"calls": [asdict(call) for call in script.calls], "held": script.held})
         elif self.path == "/v1/models":
             self.send(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in sorted(PLAIN)]})
         else:

@@ -51,7 +51,7 @@ class Client:
         return self.request("POST", "/v1/chat/completions", {"model": model, **CHAT, **more}, timeout)
 
     def calls(self) -> list[dict[str, Any]]:
-        calls: list[dict[str, Any]] = self.request("GET", "/calls").body
+        calls: list[dict[str, Any]] = self.request("GET", "/calls").body["calls"]
         return calls
 
 
@@ -123,6 +123,15 @@ def test_hang_holds_one_client_and_serves_the_next(client: Client) -> None:
     with pytest.raises(TimeoutError):
         client.chat("hang", timeout=0.2)
     assert client.chat("ok").status == 200
+
+
+def test_hang_lets_go_of_a_client_that_has_left(client: Client) -> None:
+    with pytest.raises(TimeoutError):
+        client.chat("hang", timeout=0.2)
+    deadline = time.monotonic() + 5
+    while client.request("GET", "/calls").body["held"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert client.request("GET", "/calls").body["held"] == []
 
 
 def test_a_stream_counts(client: Client, scripted: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
