@@ -36,12 +36,17 @@ destroy: .venv/.deploy  ## remove the throw-away host where there is one, else t
 	$(if $(throwaway),tools/local-host down,$(play) playbooks/remove.yml $(ARGS))
 
 ## Ask
-.PHONY: explain check-config
+.PHONY: explain check-config fit
 explain: .venv/.deploy  ## which layer set a value at the gateway, where, and what it overrode (KEY=router_settings.timeout)
 	$(play) playbooks/explain.yml -e '{"key": "$(KEY)"}' $(ARGS)
 
 check-config: .venv/.deploy  ## find what LiteLLM would serve wrongly in a file of its own (CONFIG=file.yaml)
 	@tools/check-config $(or $(CONFIG),$(error Say which file: make check-config CONFIG=file.yaml)) $(ARGS)
+
+fit:  ## whether a model fits on a card, from its files alone (MODEL=folder|file.gguf GPU=16GiB CONTEXT= UTILISATION=)
+	@tools/fit "$(or $(MODEL),$(error Say which model: make fit MODEL=folder GPU=16GiB))" \
+		--gpu "$(or $(GPU),$(error Say how much memory the card has: make fit MODEL=$(MODEL) GPU=16GiB))" \
+		$(if $(CONTEXT),--context $(CONTEXT)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(ARGS)
 
 ## Develop
 .PHONY: test lint unit molecule sanity bench

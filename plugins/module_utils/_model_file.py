@@ -76,6 +76,14 @@ def refuse_disguise(path: str, start: bytes) -> None:
             refuse(path, wrong, remedy)
 
 
+def listing(folder: str) -> list[str]:
+    """Name what a folder holds."""
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        refuse(folder, f"cannot be listed: {error.strerror}.")
+
+
 def read_object(path: str, limit: int) -> Mapping[str, Any]:
     """Read a JSON object from a file of at most ``limit`` bytes."""
     with opened(path) as (source, size):

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._model_file import (
     AGAIN,
+    listing,
     opened,
     parse_object,
     read_object,
@@ -139,7 +140,7 @@ def read_weights(folder: str) -> Weights | None:
 
     The index decides where there is one. Without it every file counts but a consolidated copy of the others.
     """
-    names = set(_listing(folder))
+    names = set(listing(folder))
     if INDEX in names:
         return _read_indexed(folder, names)
     chosen = sorted(name for name in names if name.endswith(".safetensors") and not name.startswith("consolidated"))
@@ -150,7 +151,7 @@ def read_weights(folder: str) -> Weights | None:
 def index_size(folder: str) -> int | None:
     """What the index says that all weights take, where none of the files it names is there yet."""
     path = os.path.join(folder, INDEX)
-    if not os.path.exists(path) or any(name.endswith(".safetensors") for name in _listing(folder)):
+    if not os.path.exists(path) or any(name.endswith(".safetensors") for name in listing(folder)):
         return None
     metadata = read_object(path, _HEADER_LIMIT).get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
@@ -200,10 +201,3 @@ def _refuse_missing(folder: str, wanted: Collection[str], names: Collection[str]
     if missing:
         rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         refuse(folder, f"lacks {missing[0]}{rest} of the {len(wanted)} files of its weights.", _FETCH)
-
-
-def _listing(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as error:
-        refuse(folder, f"cannot be listed: {error.strerror}.")
