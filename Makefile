@@ -56,7 +56,7 @@ lint: .venv/.develop  ## ruff, mypy, yamllint, ansible-lint, shell syntax
 	tools/lint
 
 unit: .venv/.develop  ## the pure core and the collection's own rules, in seconds
-	python -m pytest
+	python -m pytest -n auto
 
 molecule: .venv/.develop  ## the roles and playbooks on real systemd hosts in containers
 	molecule test --all
