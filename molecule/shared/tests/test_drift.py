@@ -232,9 +232,9 @@ def test_after_all_that_nothing_is_left_to_mend(faulty: Stack) -> None:
 
 @pytest.mark.only_in("default")
 def test_a_model_that_is_not_declared_any_more_goes_with_all_that_was_its_own(faulty: Stack) -> None:
-    tiny = {"source": "files/tiny-tools.gguf", "tools": True, "context": 4096}
+    declared = faulty.host.ansible.get_variables()["llm_stack_models"]
     # The engines alone: the gateway has its own way to change, and takes longer.
-    added = play("deploy", "--tags=llamacpp", variables={"llm_stack_models": {"tiny": tiny, "spare": tiny}})
+    added = play("deploy", "--tags=llamacpp", variables={"llm_stack_models": {**declared, "spare": declared["tiny"]}})
     assert added.code == 0, added.output
     assert faulty.is_serving("llamacpp-spare.service")
     played = predicted(faulty)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from observed import CONFIG, DATA, LOCK_HOLDER, STATE, UNITS, Stack
+from observed import CONFIG, DATA, LOCK_HOLDER, STATE, UNITS, Stack, eventually
 from played import Played, assert_clean, play, start
 
 pytestmark = pytest.mark.only_in("account")
@@ -45,8 +45,9 @@ def test_the_removal_names_what_it_removes(faulty: Stack, removed: Played) -> No
 
 def test_a_removal_leaves_no_unit_process_or_port(faulty: Stack, removed: Played) -> None:
     assert removed.code == 0
-    # The account is a dedicated one, so not even its user manager is left.
-    assert faulty.root(f"pgrep --list-full --uid {faulty.account} || true") == ""
+    # The account is a dedicated one, so not even its user manager is left; logind lets that linger for 10 s.
+    processes = f"pgrep --list-full --uid {faulty.account} || true"
+    assert eventually(lambda: faulty.root(processes) == "", seconds=30), faulty.root(processes)
     assert faulty.root("ss --no-header --listening --tcp --numeric 'sport = :4000 or sport = :8080'") == ""
     places = f"{UNITS} {CONFIG} {STATE} {DATA}/envs"
     assert faulty.output(f"find {places} ! -type d ! -name mine.service 2> /dev/null || true") == ""
