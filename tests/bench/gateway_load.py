@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 TIMEOUT = 60.0
@@ -57,14 +57,18 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Send requests until the block ends, then wait for the last answers."""
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with ExitStack() as ending:
+            ending.callback(self.close)
+            pool = ending.enter_context(ThreadPoolExecutor(WORKERS))
             clock = threading.Thread(target=self.send_all, args=[pool])
             clock.start()
-            try:
-                yield
-            finally:
-                self.ended.set()
-                clock.join()
+            ending.callback(clock.join)
+            ending.callback(self.ended.set)
+            yield
+
+    def close(self) -> None:
+        for connection in self.kept:
+            connection.close()
 
     def send_all(self, pool: ThreadPoolExecutor) -> None:
         """Keep to the clock, not to the answers: a slow gateway gets no fewer requests."""
@@ -131,12 +135,11 @@ class Stream:
     def fault(self) -> str:
         """Read all chunks, and say what is missing."""
         body = {"model": self.model, "stream": True, "max_tokens": self.tokens}
-        connection = self.gateway.connect()
-        response = self.gateway.ask(connection, {**body, "messages": [{"role": "user", "content": "count"}]})
-        if response.status != 200:
-            return f"{response.status}: {response.read(200)!r}"
-        events = [line[6:].strip() for line in self.lines(response)]
-        connection.close()
+        with closing(self.gateway.connect()) as connection:
+            response = self.gateway.ask(connection, {**body, "messages": [{"role": "user", "content": "count"}]})
+            if response.status != 200:
+                return f"{response.status}: {response.read(200)!r}"
+            events = [line[6:].strip() for line in self.lines(response)]
         if self.text.split() != [str(number) for number in range(self.tokens)]:
             return f"{len(self.text.split())} of {self.tokens} chunks arrived"
         return "" if events[-1] == b"[DONE]" else "the end of the stream is missing"
