@@ -59,7 +59,7 @@ unit: .venv/.develop  ## the pure core and the collection's own rules, in second
 	python -m pytest -n auto
 
 molecule: .venv/.develop  ## the roles and playbooks on real systemd hosts in containers
-	molecule test --all
+	molecule/run
 
 sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball, installed and deployed
 	tools/sanity
