@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -156,9 +157,10 @@ def _fallbacks_of(name: str, config: Config) -> str:
 
 def _circle(start: str, graph: Mapping[str, Sequence[str]]) -> list[str]:
     """The shortest way from a name back to it, by breadth; a fallback to itself is told elsewhere."""
-    ways = [[start]]
+    ways = deque([[start]])
     visited = {start}
-    for way in ways:
+    while ways:
+        way = ways.popleft()
         for name in graph.get(way[-1], ()):
             if name == start and len(way) > 1:
                 return way
@@ -182,8 +184,9 @@ def _check_depth(graph: Mapping[str, Sequence[str]], config: Config) -> Iterator
 def _lost(start: str, graph: Mapping[str, Sequence[str]], limit: int) -> str:
     """The name whose own fallbacks come too late. Each name tried counts, also one beside another in a list."""
     reached = {start: 0}
-    waiting = [start]
-    for name in waiting:
+    waiting = deque([start])
+    while waiting:
+        name = waiting.popleft()
         for position, target in enumerate(graph.get(name, ()), start=1):
             if target not in reached:
                 reached[target] = reached[name] + position

@@ -131,7 +131,7 @@ def _overlap(one: str, other: str) -> bool:
     if one[0] == "*":
         return _overlap(one[1:], other) or _overlap(one, other[1:])
     if other[0] == "*":
-        return _overlap(other, one)
+        return _overlap(one, other[1:]) or _overlap(one[1:], other)
     return one[0] == other[0] and _overlap(one[1:], other[1:])
 
 

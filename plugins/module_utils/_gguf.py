@@ -128,7 +128,7 @@ def read_header(path: str) -> Gguf:
         values = reader.keys(keys)
         places = reader.tensors(tensors)
         _check_places(path, size, reader.position, _alignment(path, values), places)
-    return Gguf(version, values, {name: tensor for name, (tensor, _) in places.items()}, size)
+    return Gguf(version, values, {name: tensor for name, (tensor, _offset) in places.items()}, size)
 
 
 def _alignment(path: str, values: Mapping[str, Value]) -> int:
@@ -173,7 +173,7 @@ class _Reader:
     def keys(self, count: int) -> dict[str, Value]:
         """Read all keys with their values."""
         values: dict[str, Value] = {}
-        for _ in range(count):
+        for _index in range(count):
             name = self._name(values)
             values[name] = self._value(self._count("I"))
         return values
@@ -181,9 +181,9 @@ class _Reader:
     def tensors(self, count: int) -> dict[str, tuple[Tensor, int]]:
         """Read what all tensors are, and where in the file."""
         found: dict[str, tuple[Tensor, int]] = {}
-        for _ in range(count):
+        for _index in range(count):
             name = self._name(found)
-            shape = tuple(self._count("Q") for _ in range(self._count("I", 8)))
+            shape = tuple(self._count("Q") for _index in range(self._count("I", 8)))
             tensor = self._tensor(name, shape, self._count("I"))
             found[name] = tensor, self._count("Q")
         return found
@@ -239,7 +239,7 @@ class _Reader:
         self._texts += count
         if self._texts > _MAX_TEXTS:
             self._refuse(f"it holds more than {_MAX_TEXTS} texts")
-        for _ in range(count):
+        for _index in range(count):
             self._skip(self._count("Q"))
         return Array(count)
 

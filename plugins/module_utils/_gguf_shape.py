@@ -88,7 +88,7 @@ class _Keys:
         return tokens.count if isinstance(tokens, Array) else self.number("vocab_size", 0) or None
 
     def _checked(self, name: str, value: object) -> int:
-        if type(value) is not int or not 0 <= value < _LIMIT:
+        if (isinstance(value, bool) or not isinstance(value, int)) or not 0 <= value < _LIMIT:
             found = "is missing" if value is None else f"is {str(value)[:40]!r}"
             refuse(self.path, f"cannot be judged: {self.architecture}.{name} {found}.", "Convert the model anew.")
         return value

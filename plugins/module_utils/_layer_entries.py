@@ -188,12 +188,13 @@ def _check_fallbacks(written: object, path: str) -> Iterator[Problem]:
         return
     seen: set[str] = set()
     for index, each in enumerate(written):
-        if not isinstance(each, Mapping) or len(each) != 1 or not isinstance(next(iter(each.values())), list):
+        pairs = list(each.items()) if isinstance(each, Mapping) else []
+        if len(pairs) != 1 or not isinstance(pairs[0][1], list):
             yield Problem(f"{path}[{index}]", each, "is not one name with a list.", "Write {name: [first]}.")
-        elif next(iter(each)) in seen:
-            yield Problem(f"{path}[{index}]", next(iter(each)), "has fallbacks already.", "Write one list.")
+        elif pairs[0][0] in seen:
+            yield Problem(f"{path}[{index}]", pairs[0][0], "has fallbacks already.", "Write one list.")
         else:
-            seen.add(next(iter(each)))
+            seen.add(pairs[0][0])
 
 
 def _located(problem: Problem, entry: Entry) -> Problem:

@@ -90,7 +90,7 @@ class _Reader:
             value = self.config.get(name)
             if value is None:
                 continue
-            if type(value) is not int or not 0 <= value < _LIMIT:
+            if (isinstance(value, bool) or not isinstance(value, int)) or not 0 <= value < _LIMIT:
                 refuse(self.path, f"says that {name} is {str(value)[:40]!r}, which is no number of anything.")
             return value
         return None
@@ -163,7 +163,7 @@ def _bits(found: Mapping[str, Any], method: str) -> int | None:
         group = next(iter(groups.values()))
         weights = group.get("weights") if isinstance(group, dict) else None
         bits = weights.get("num_bits") if isinstance(weights, dict) else None
-    return bits if type(bits) is int and 1 <= bits <= 16 else None
+    return bits if (isinstance(bits, int) and not isinstance(bits, bool)) and 1 <= bits <= 16 else None
 
 
 def _cache_bits(found: Mapping[str, Any]) -> int | None:

@@ -48,7 +48,7 @@ def _get(config: Mapping[str, Any], name: str, default: int | None = None) -> in
     value = config.get(name)
     if value is None:
         value = default
-    if type(value) is not int or not 0 <= value < _LARGEST:
+    if (isinstance(value, bool) or not isinstance(value, int)) or not 0 <= value < _LARGEST:
         raise ValueError(name)
     return value
 

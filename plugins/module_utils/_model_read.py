@@ -42,7 +42,7 @@ def snapshot_of(folder: str) -> str:
     reference = os.path.join(folder, "refs", "main")
     if not os.path.isfile(reference) or os.path.exists(os.path.join(folder, "config.json")):
         return folder
-    with opened(reference) as (source, _):
+    with opened(reference) as (source, _size):
         revision = source.read(64).decode("ascii", "replace").strip()
     found = os.path.join(folder, "snapshots", os.path.basename(revision))
     if not os.path.isdir(found):

@@ -109,11 +109,11 @@ def _tensors(path: str, header: Mapping[str, Any]) -> tuple[dict[str, Tensor], i
     """Give all tensors and where the last one ends."""
     found = {name: _tensor(path, name, entry) for name, entry in header.items() if name != "__metadata__"}
     end = 0
-    for begin, after in sorted(place for _, place in found.values()):
+    for begin, after in sorted(place for _tensor, place in found.values()):
         if begin != end:
             refuse(path, f"is not readable: its tensors overlap or leave a gap at byte {end}.", AGAIN)
         end = after
-    return {name: tensor for name, (tensor, _) in found.items()}, end
+    return {name: tensor for name, (tensor, _place) in found.items()}, end
 
 
 def _tensor(path: str, name: str, entry: object) -> tuple[Tensor, tuple[int, int]]:
@@ -131,7 +131,9 @@ def _tensor(path: str, name: str, entry: object) -> tuple[Tensor, tuple[int, int
 
 
 def _counts(value: object) -> tuple[int, ...] | None:
-    whole = isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+    whole = isinstance(value, list) and all(
+        (isinstance(each, int) and not isinstance(each, bool)) and each >= 0 for each in value
+    )
     return tuple(value) if whole and isinstance(value, list) else None
 
 
