@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parents[3]
 # What all scenarios share, and the load of the measurements.
 sys.path[:0] = [str(PROJECT / "molecule/shared/tests"), str(PROJECT / "tests/bench")]
 
-from fleet import GATEWAY_PORT, SCRIPTED_PORT, Client, Scripted, host, tunnels
+from fleet import APART_PORT, GATEWAY_PORT, SCRIPTED_PORT, Client, Scripted, host, tunnels
 from observed import Stack
 
 APPS = ("busy", "patient", "quick", "steady", "wordy")
@@ -28,7 +28,7 @@ def gw() -> Stack:
 
 @pytest.fixture(scope="session")
 def ports(gw: Stack) -> Iterator[list[int]]:
-    with tunnels(gw, GATEWAY_PORT, SCRIPTED_PORT) as near:
+    with tunnels(gw, GATEWAY_PORT, SCRIPTED_PORT, APART_PORT) as near:
         yield near
 
 
@@ -43,6 +43,12 @@ def apps(gw: Stack, ports: list[int]) -> Mapping[str, Client]:
     """Each app with what its own file tells it."""
     keys = {app: gw.output(f". .config/llm-stack/apps/{app}.env && echo $OPENAI_API_KEY") for app in APPS}
     return {app: Client(ports[0], key) for app, key in keys.items()}
+
+
+@pytest.fixture(scope="session")
+def apart(gw: Stack, ports: list[int]) -> Client:
+    """The app with a gateway of its own."""
+    return Client(ports[2], gw.output(". .config/llm-stack/apps/apart.env && echo $OPENAI_API_KEY"))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from observed import Stack, engine, eventually
 
 ACCOUNT = "deploy"
 GATEWAY_PORT = 4000
+APART_PORT = 4001
 SCRIPTED_PORT = 9000
 CHAT = "/v1/chat/completions"
 NETWORKS = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
@@ -131,7 +132,14 @@ class Scripted:
 
     def calls(self) -> list[str]:
         """The models that were asked since, in order."""
-        return [call["model"] for call in self.client.get("/calls").body["calls"]]
+        return [call["model"] for call in self._arrived()]
+
+    def keys(self) -> list[str]:
+        """The keys that came with them."""
+        return [call["key"] for call in self._arrived()]
+
+    def _arrived(self) -> list[dict[str, Any]]:
+        return list(self.client.get("/calls").body["calls"])
 
     def held(self) -> list[str]:
         """The models that hang and whose client still waits."""

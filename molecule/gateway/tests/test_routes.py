@@ -45,7 +45,7 @@ def test_the_running_gateway_is_the_planned_one(operator: Client, planned: dict[
 def test_validate_names_the_models_that_do_not_answer_and_no_others() -> None:
     probed = [step.answer for step in play("validate", variables={"validate_timeout": 3}).steps if step.task == PROBE]
     results = [each for answer in probed for each in answer["results"]]
-    failed = {each.get("model", each["id"]) for each in results if each["state"] != "pass"}
+    failed = {each["model"] or each["title"] for each in results if each["state"] == "fail"}
     assert failed == {"broken", "crowded", "overflowing", "doubtful", "hopeless", "stuck", "sleepy"}
 
 
@@ -94,3 +94,8 @@ def test_an_engine_gets_nothing_that_is_not_in_its_api(operator: Client) -> None
 def test_a_deployment_from_a_native_file_is_served(operator: Client) -> None:
     answer = operator.chat("brought-along")
     assert (answer.status, answer.litellm("model-name")) == (200, "openai/ok@brought-along")
+
+
+def test_a_provider_gets_the_key_that_is_meant_for_it_and_others_get_none(operator: Client, scripted: Scripted) -> None:
+    assert [operator.chat(model).status for model in ("keyed", "prompt")] == [200, 200]
+    assert scripted.keys() == ["the-key-of-a-provider-that-takes-any", "none"]

@@ -58,7 +58,7 @@ def test_a_configuration_that_lacks_a_deployment_never_serves(gw: Stack, load: L
     said = refused(WITH_DROPPED)
     assert "Cause: LiteLLM does not serve every declared deployment.\n" in said
     assert "gateway.py: LiteLLM left out dropped (1 of 1)" in said
-    assert said.endswith(f"\n{before} kept serving. The declaration was not applied."), said
+    assert said.endswith(f"; {before} kept serving. The declaration was not applied."), said
     assert gw.slot() == before
     assert errors(load) == []
 
