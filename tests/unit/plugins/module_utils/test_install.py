@@ -61,8 +61,10 @@ def test_what_is_in_use_stays_however_old(shelf: Shelf) -> None:
 def test_what_a_process_runs_from_stays_until_it_ends(shelf: Shelf) -> None:
     for version in (A, B, C):
         install(shelf, version)
-    process = subprocess.Popen([sys.executable, "-c", "input()", f"{shelf.path(A)}/bin/x"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "print(flush=True); input()", f"{shelf.path(A)}/bin/x"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()  # a process that is just being started has no command line to read yet
         assert shelf.surplus(C, 0, []) == [B]
     finally:
         process.communicate(b"\n")
