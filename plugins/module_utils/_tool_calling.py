@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_family import (
     DEGRADED,
     INSTEAD,
@@ -19,7 +20,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_family
     NONE,
     Family,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_files import Files
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_marks import RENDERED_BY_VLLM
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_table import FAMILIES
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_types import (
@@ -52,7 +52,7 @@ def family_of(model: str) -> Family | None:
     return next((each for each in FAMILIES if re.search(each.pattern, name)), None)
 
 
-def choose(model: str, setting: Setting, registry: Registry, files: Files | None = None) -> Choice:
+def choose(model: str, setting: Setting, registry: Registry, files: Evidence | None = None) -> Choice:
     """Decide for one model; ``files`` is None where its files are not at hand."""
     case = Case(setting, registry, files, family_of(model))
     tools = _explicit(case) or _evidence(case) or _table(case) or _nothing()
@@ -101,7 +101,7 @@ def _evidence(case: Case) -> _Tools | None:
     return _by_form(case, files)
 
 
-def _by_form(case: Case, files: Files) -> _Tools | None:
+def _by_form(case: Case, files: Evidence) -> _Tools | None:
     """Decide by the form in which the template writes calls, or by what it tells Transformers."""
     if files.mark:
         family = case.family.parser if case.family else None
@@ -119,7 +119,7 @@ def _no_tools_rendered(case: Case, parser: str | None) -> tuple[Reason, ...]:
         return ()
     if parser in RENDERED_BY_VLLM or (family and parser == family.parser and (case.ships or family.settings)):
         return ()
-    if files.template is None:
+    if not files.has_template:
         return (Reason(EVIDENCE, "It has no chat template, so vLLM answers 400 to every conversation."),)
     return (Reason(EVIDENCE, "Its chat template renders no tools, so vLLM drops them without a word."),)
 
@@ -174,7 +174,7 @@ def _template(case: Case, parser: str | None) -> tuple[str | None, bool]:
     if case.setting.chat_template:
         return case.setting.chat_template, False
     family, files = case.family, case.files
-    lacks_any = files is not None and files.template is None
+    lacks_any = files is not None and not files.has_template
     if family and family.parser == parser and (case.ships if parser else lacks_any and family.template):
         return family.template, True
     return (files.template_name if files and parser else None), False

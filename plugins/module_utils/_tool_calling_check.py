@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_family import DEGRADED, NATIVE, NONE
-from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_files import Files
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_types import VERDICTS, Choice, Setting
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_usable import unusable, unusable_reasoning
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import Registry
@@ -18,7 +18,7 @@ _KEEPS = {DEGRADED: "it calls tools unreliably.", NONE: "it calls no tools."}
 
 
 def check(
-    path: str, tools: bool, setting: Setting, choice: Choice, registry: Registry, files: Files | None = None
+    path: str, tools: bool, setting: Setting, choice: Choice, registry: Registry, files: Evidence | None = None
 ) -> list[Problem]:
     """Give the reasons to refuse a model; ``path`` is where it is declared, such as llm_stack_models.tiny."""
     found = [*_accepted(path, setting), *_parser(path, setting, registry, files)]
@@ -33,7 +33,7 @@ def _accepted(path: str, setting: Setting) -> Iterator[Problem]:
         yield Problem(f"{path}.vllm.accept_tools", named, "is no verdict on tools.", nearest(named, VERDICTS[1:]))
 
 
-def _parser(path: str, setting: Setting, registry: Registry, files: Files | None) -> Iterator[Problem]:
+def _parser(path: str, setting: Setting, registry: Registry, files: Evidence | None) -> Iterator[Problem]:
     named = setting.tool_call_parser
     if named is None or named == "none":
         return
@@ -45,7 +45,7 @@ def _parser(path: str, setting: Setting, registry: Registry, files: Files | None
         yield Problem(f"{path}.vllm.tool_call_parser", named, wrong, remedy)
 
 
-def _reasoning(path: str, setting: Setting, registry: Registry, files: Files | None) -> Iterator[Problem]:
+def _reasoning(path: str, setting: Setting, registry: Registry, files: Evidence | None) -> Iterator[Problem]:
     named = setting.reasoning_parser
     if named is None or named == "none":
         return

@@ -61,6 +61,11 @@ class Files:
         return None if text is None else _COMMENT.sub("", text)
 
     @property
+    def has_template(self) -> bool:
+        """Whether there is a template for a conversation at all."""
+        return self.template is not None
+
+    @property
     def renders_tools(self) -> bool:
         """Whether a template has a variable for tools. That a word in its text is "tools" shows nothing."""
         code = _CODE.findall(self.template or "")

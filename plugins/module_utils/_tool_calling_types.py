@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_family import (
     DEGRADED,
     IMPROVES,
@@ -15,7 +16,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_family
     NONE,
     Family,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_files import Files
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import Registry
 
 VERDICTS = (NATIVE, DEGRADED, NONE)
@@ -79,7 +79,7 @@ class Case:
 
     setting: Setting
     registry: Registry
-    files: Files | None
+    files: Evidence | None
     family: Family | None
 
     @property
@@ -91,5 +91,5 @@ class Case:
             return False
         lacking = self.files is not None and not self.files.renders_tools
         if self.family.ship == IMPROVES:
-            return not lacking or (self.files is not None and self.files.template is None)
+            return not lacking or (self.files is not None and not self.files.has_template)
         return lacking or self.family.ship == INSTEAD

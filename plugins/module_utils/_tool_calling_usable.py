@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_files import Files
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_marks import THINK_TOKENS, TOOL_TOKENS
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_types import (
     EVIDENCE,
@@ -21,21 +21,21 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import
 _COMMON = (None, "hermes", "llama3_json", "pythonic", "qwen3_coder")
 
 
-def unusable(parser: str, setting: Setting, registry: Registry, files: Files | None) -> str:
+def unusable(parser: str, setting: Setting, registry: Registry, files: Evidence | None) -> str:
     """Say why vLLM would fail to start with this tool parser; empty where it would not."""
     if parser not in registry.tool and not (parser and setting.tool_parser_plugin):
         return f"is no tool parser of vLLM {registry.version}."
     return _lacking(files, TOOL_TOKENS.get(parser, ()))
 
 
-def unusable_reasoning(parser: str, registry: Registry, files: Files | None) -> str:
+def unusable_reasoning(parser: str, registry: Registry, files: Evidence | None) -> str:
     """Say why vLLM would fail to start with this reasoning parser; empty where it would not."""
     if parser not in registry.reasoning:
         return f"is no reasoning parser of vLLM {registry.version}."
     return _lacking(files, THINK_TOKENS.get(parser, ()))
 
 
-def _lacking(files: Files | None, tokens: tuple[str, ...]) -> str:
+def _lacking(files: Evidence | None, tokens: tuple[str, ...]) -> str:
     missing = files.missing(tokens) if files else ()
     return f"needs tokens that the model's tokenizer lacks: {', '.join(missing)}." if missing else ""
 
