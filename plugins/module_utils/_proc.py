@@ -127,6 +127,18 @@ def unit_of(pid: int) -> str:
     return ""
 
 
+def of_unit(unit: str) -> list[int]:
+    """The processes of this account that are in a unit of its user manager, whoever started them."""
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir(PROC))) if _is_mine(pid) and unit_of(pid) == unit]
+
+
+def _is_mine(pid: int) -> bool:
+    try:
+        return os.stat(f"{PROC}/{pid}").st_uid == os.getuid()
+    except OSError:
+        return False
+
+
 def describe(pid: int, uid: int) -> str:
     """Name the holder of something in words that let a person find it."""
     try:

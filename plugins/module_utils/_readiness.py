@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures import explain
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import redact
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_units
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_units, remaining
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Decision, UnitFound
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager
 
 POLL = 0.2
 """Seconds between two looks at a unit that starts."""
+GONE = 30.0
+"""Seconds for which the kernel may take to end the processes of a unit that the manager calls stopped."""
 
 
 class StartError(Exception):
@@ -66,6 +68,21 @@ class Watch:
                 if not unit.running or unit.restarts > 0:
                     raise self._error(unit, f"it became ready and then {_ending(unit)}")
             time.sleep(POLL)
+
+    def gone(self, names: Collection[str]) -> None:
+        """Wait until no process is left of units that were stopped: what they held is free only then."""
+        deadline = time.monotonic() + GONE
+        while left := remaining(names):
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"{' and '.join(sorted(names))} was stopped, but {left[0]} is still there after {GONE:.0f} s.",
+                    ["What it holds, such as the memory of a card, is not free. End it, then run this again."],
+                )
+            time.sleep(POLL)
+
+    def now(self) -> float:
+        """This moment, in seconds of a clock that nobody sets."""
+        return time.monotonic()
 
     def _error(self, unit: UnitFound, what: str) -> StartError:
         time.sleep(POLL)

@@ -19,6 +19,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Wanted,
 )
 
+ORDER = (b"After=", b"Before=", b"Conflicts=")
+"""Lines of a unit that say with whom it runs: the manager minds them, and the process never learns of them."""
 CLOCK_SLACK = 1.0
 """Seconds by which file times and process times are not told apart: the kernel counts process starts in ticks."""
 
@@ -28,7 +30,7 @@ def unit_digest(wanted: Wanted, spec: UnitSpec, found: Found) -> str:
 
     It is the same for both colours. The key never leaves the host, so that a digest tells nothing about a secret.
     """
-    digest = hmac.new(found.salt, spec.body.encode(), hashlib.sha256)
+    digest = hmac.new(found.salt, _without_order(spec.body.encode()), hashlib.sha256)
     files = {file.path: file for file in wanted.files}
     for path in sorted(spec.inputs):
         content = files[path].content if path in files else found.file(path).content
@@ -99,7 +101,8 @@ def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: 
         return
     for path, expected in _read_at_start(wanted, spec, unit.name, digest):
         file = found.file(path)
-        if file.content not in (None, expected) and file.changed_at <= unit.started_at + CLOCK_SLACK:
+        same = file.content is None or _without_order(file.content) == _without_order(expected)
+        if not same and file.changed_at <= unit.started_at + CLOCK_SLACK:
             yield f"it has read {_base(path)} as edited on the host"
     yield from _strange_variables(wanted, spec, unit)
 
@@ -138,6 +141,11 @@ def _assigned(body: str) -> set[str]:
     """The variables that a unit's own text sets; its digest covers their values."""
     lines = (line[len("Environment=") :] for line in body.splitlines() if line.startswith("Environment="))
     return {word.partition("=")[0] for line in lines for word in shlex.split(line)}
+
+
+def _without_order(text: bytes) -> bytes:
+    """A unit without its relations to others: when a neighbour comes or goes, a process that runs can stay."""
+    return b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(ORDER))
 
 
 def unit_text(spec: UnitSpec, digest: str) -> bytes:

@@ -76,6 +76,11 @@ def read_units(manager: Manager, names: Iterable[str]) -> dict[str, UnitFound]:
     return {unit.name: unit for unit in map(_unit, manager.show(list(names)))}
 
 
+def remaining(units: Iterable[str]) -> list[str]:
+    """Name the processes that are left of units, in words."""
+    return [f"{_proc.describe(pid, os.getuid())} of {unit}" for unit in units for pid in _proc.of_unit(unit)]
+
+
 def _unit(properties: Mapping[str, str]) -> UnitFound:
     pid = int(properties.get("MainPID") or 0)
     assignments = dict(word.partition("=")[::2] for word in properties.get("Environment", "").split(" "))

@@ -68,6 +68,7 @@ def _unit(entry: Mapping[str, Any]) -> UnitSpec:
         watch=tuple(entry["watch"]),
         listens=tuple(_port(text) for text in entry["listens"]),
         blue_green=entry["blue_green"],
+        slot=entry.get("slot") or "",
         ready_timeout=entry["ready_timeout"],
         settle=entry["settle"],
     )
@@ -91,6 +92,7 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
     yield from _reference_problems(params["files"])
     yield from _duplicates("files", [entry["path"] for entry in params["files"]])
     yield from _duplicates("units", [entry["name"] for entry in params["units"]])
+    yield from _slot_problems([entry for entry in params["units"] if entry.get("slot")])
     for index, entry in enumerate(params["units"]):
         yield from _unit_problems(f"units[{index}]", entry)
 
@@ -126,6 +128,35 @@ def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
         address, _colon, number = text.rpartition(":")
         if not address or not number.isdigit() or not 0 < int(number) < 65536:
             yield f"{where}.listens: '{text}' is no address and port such as 127.0.0.1:8080."
+
+
+def _slot_problems(units: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A reason for each unit that would run beside another one of its slot: the manager has to know, also at boot."""
+    for slot in sorted({entry["slot"] for entry in units}):
+        started = [entry["name"] for entry in units if entry["slot"] == slot and entry["state"] == "started"]
+        if len(started) > 1:
+            yield f"units: {' and '.join(started)} are to run in the slot {slot}, which holds one. Stop all but one."
+    for entry in units:
+        name, slot = entry["name"], entry["slot"]
+        if entry["blue_green"]:
+            yield f"units: {name} has the slot {slot} and blue_green: true, which runs two of it. Keep one of them."
+        for other in (other for other in units if other["slot"] == slot and other["name"] != name):
+            if f"Conflicts={other['name']}" not in _lines(entry):
+                yield f"units: {name} lacks the line Conflicts={other['name']}, which is in the same slot {slot}."
+            if name < other["name"] and not _ordered(entry, other):
+                yield (
+                    f"units: neither {name} nor {other['name']} of the slot {slot} has the line After= with the other, "
+                    "so one would start while the other stops."
+                )
+
+
+def _ordered(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    pairs = ((one, other["name"]), (other, one["name"]))
+    return any(f"{key}={name}" in _lines(entry) for entry, name in pairs for key in ("After", "Before"))
+
+
+def _lines(entry: Mapping[str, Any]) -> list[str]:
+    return str(entry["content"] or "").splitlines()
 
 
 def _duplicates(where: str, names: list[str]) -> Iterator[str]:

@@ -21,7 +21,14 @@ DIGEST_VARIABLE = "LLM_STACK_DIGEST"
 
 
 class ChangeError(Exception):
-    """A change that did not work; str() says what failed, why, and what serves now."""
+    """A change that did not work; str() says what failed, why, and what serves now.
+
+    ``outage`` has the seconds for which each slot served nothing, where one was emptied.
+    """
+
+    def __init__(self, text: str, outage: Mapping[str, float] | None = None) -> None:
+        super().__init__(text)
+        self.outage = dict(outage or {})
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class UnitSpec:
     """Prefixes of variables that only the environment files may set in the running process."""
     listens: tuple[Port, ...] = ()
     blue_green: bool = False
+    slot: str = ""
+    """What only one unit at a time may hold, such as the memory of a card; empty where it shares nothing."""
     ready_timeout: float = 300.0
     settle: float = 2.0
 

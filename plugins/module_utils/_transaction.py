@@ -26,6 +26,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Found,
     Wanted,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._slot_switch import Outages, excluded_at_start
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State, now
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import (
     Manager,
@@ -50,6 +51,7 @@ class Transaction:
     facts: Mapping[str, object] = field(default_factory=dict)
     on_step: Callable[[str], None] = lambda _name: None
     ready: dict[str, float] = field(default_factory=dict)
+    outages: Outages = field(default_factory=Outages)
 
     @property
     def watch(self) -> Watch:
@@ -61,7 +63,8 @@ class Transaction:
         try:
             self._converge()
         except (StartError, ManagerError, OSError) as error:
-            raise ChangeError(self._tell(error, self._restore(snapshot))) from error
+            serving = self._restore(snapshot)
+            raise ChangeError(self._tell(error, serving), self.outages.ended(self.watch.now())) from error
         except BaseException:
             self._restore(snapshot)
             raise
@@ -97,13 +100,18 @@ class Transaction:
             self.state.keep(path)
             reload_needed = True
         # Not only after a write of this run: one that was killed may have written and not reloaded.
-        if reload_needed or any(self.found.unit(d.serving).digest != d.digest for d in self.comparison.decisions):
+        if (
+            reload_needed
+            or self.found.interrupted
+            or any(self.found.unit(d.serving).digest != d.digest for d in self.comparison.decisions)
+        ):
             self.on_step("daemon-reload")
             self.manager.systemctl("daemon-reload")
         self.on_step("start")
         self._start_all()
         self.on_step("retire")
-        for decision in self.comparison.decisions:
+        # What serves now is enabled before what served is disabled: a boot in between starts one of them.
+        for decision in sorted(self.comparison.decisions, key=lambda each: not each.spec.enabled):
             self._enable(decision)
             self._retire(decision)
         self.on_step("write-late")
@@ -142,18 +150,25 @@ class Transaction:
             unset_variables(self.manager, tuple(prefix for decision in changed for prefix in decision.spec.watch))
         for decision in changed:
             verb = "restart" if before[decision.serving].alive else "start"
+            self.outages.begin(decision.spec.slot, self.wanted, self.found, self.watch.now())
+            # Within a slot this one order also stops the other unit first: killed here, we leave no slot empty.
             self.manager.systemctl(verb, "--no-block", "--", decision.serving)
-        for decision in self.comparison.decisions:
-            if decision.action == "stop":
-                live = [n for n in decision.spec.instances() if self.found.unit(n).alive]
-                self.manager.systemctl("stop", "--", *live)
+        self._stop_what_leaves()
         for decision in decisions:
             seen, waits = before[decision.serving], decision.action == "wait"
             old = seen.invocation if seen.alive and not waits else ""
             self.ready[decision.serving] = self.watch.ready(
                 decision.serving, decision.spec.ready_timeout, old, seen.restarts if waits else 0
             )
+            self.outages.end(decision.spec.slot, self.watch.now())
         self.watch.settled(changed)
+
+    def _stop_what_leaves(self) -> None:
+        for decision in self.comparison.decisions:
+            if decision.action == "stop":
+                live = [n for n in decision.spec.instances() if self.found.unit(n).alive]
+                self.manager.systemctl("stop", "--", *live)
+                self.watch.gone(live)
 
     def _reset_failed(self, names: Iterable[str]) -> None:
         """Forget earlier failures, so that a start limit does not forbid the attempt."""
@@ -168,6 +183,9 @@ class Transaction:
             stop += [name for spec in users for name in spec.instances()]
         held = {port.unit for port in self.found.ports if port.holder and port.unit}
         stop += [name for name in (*(d.serving for d in changed), *self.comparison.orphan_units) if name in held]
+        if any(d.spec.slot for d in changed):
+            # What is no longer declared tells no slot, so it may hold the one that is about to be taken.
+            stop += [name for name in self.comparison.orphan_units if self.found.unit(name).alive]
         self._order("stop", stop)
 
     def _enable(self, decision: Decision) -> None:
@@ -226,7 +244,8 @@ class Transaction:
         newcomers = [name for name in running if name not in snapshot.active]
         # The new colour may serve on until the old one is back; anything else could hold the old one's port.
         colours = {name for spec in self.wanted.units if spec.blue_green for name in spec.instances()}
-        self._order("stop", running if rebind else [name for name in newcomers if name not in colours])
+        later = colours | excluded_at_start(self.wanted, snapshot)
+        self._order("stop", running if rebind else [name for name in newcomers if name not in later])
         self._order("reset-failed", [name for name in names if units[name].active == "failed"])
         self._order("disable", enabled - {*snapshot.enabled})
         for path, file in snapshot.files.items():

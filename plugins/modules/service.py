@@ -148,6 +148,15 @@ options:
           - A change starts the idle one, waits until it is ready, and only then lets the other drain and stop.
         type: bool
         default: false
+      slot:
+        description:
+          - Name of what only one unit of this task may hold at a time, such as the memory of a card.
+          - When one unit of a slot stops and another starts, the first is gone before the second begins, and comes
+            back when the second does not become ready.
+          - Each unit needs C(Conflicts=) with every other unit of its slot, and one of each two C(After=) with the
+            other, so that the manager keeps them apart at boot and whoever starts them.
+        type: str
+        default: ""
       ready_timeout:
         description: Seconds from the start until the unit must report ready; the wait ends at once when it fails.
         type: float
@@ -261,6 +270,13 @@ ready:
   returned: when something was started
   type: dict
   sample: {"litellm@b.service": 7.3}
+outage_s:
+  description:
+    - For how many seconds each slot served nothing, from the order to stop until what serves now was ready.
+    - A failed task returns it too; then it ends when the previous unit served again.
+  returned: when a unit of a slot made way for another, or was restarted
+  type: dict
+  sample: {gpu: 41.7}
 """
 
 import contextlib
@@ -306,6 +322,7 @@ UNIT = {
     "watch": {"type": "list", "elements": "str", "default": []},
     "listens": {"type": "list", "elements": "str", "default": []},
     "blue_green": {"type": "bool", "default": False},
+    "slot": {"type": "str", "default": ""},
     "ready_timeout": {"type": "float", "default": 300},
     "settle": {"type": "float", "default": 2},
 }
@@ -352,7 +369,7 @@ def main() -> None:
             with _alone(module, state):
                 result = run(module, manager, state)
     except (ChangeError, SpecError, ManagerError, OSError, Terminated) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), outage_s=getattr(error, "outage", {}))
     module.exit_json(**result)
 
 
@@ -392,7 +409,7 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
 
         transaction = Transaction(wanted, found, comparison, manager, state, facts)
         transaction.run()
-        result["ready"] = transaction.ready
+        result.update(ready=transaction.ready, outage_s=transaction.outages.seconds)
     return result
 
 

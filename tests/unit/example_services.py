@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileSpec, Port, UnitSpec, Wanted
 
-SERVER = """[Service]
+SERVER = """[Unit]
+Description={name}
+[Service]
 Type=exec
 Environment=LLM_STACK_DIGEST=@LLM_STACK_DIGEST@
 EnvironmentFile=%h/.config/example/{name}.env
@@ -73,6 +76,33 @@ def gateway(home: Path, config: str = "answer=1", key: str = "", port: int = 400
         ),
     )
     return Wanted("example", f"{home}/.config/systemd/user", files, units, home=str(home))
+
+
+def slot(home: Path, active: str, *others: str, settings: str = "", restarts: str = "drain=5") -> Wanted:
+    """Servers of one slot, all of which want the one card; ``active`` runs, the others stand by."""
+    names = sorted((active, *others))
+    every = [
+        server(home, f"card=1 {restarts} {settings if name == active else ''}", 8080 + n, name)
+        for n, name in enumerate(names)
+    ]
+    units = [
+        replace(
+            each.units[0],
+            slot="gpu",
+            enabled=name == active,
+            started=name == active,
+            body=apart(name, names, each.units[0].body),
+        )
+        for name, each in zip(names, every, strict=True)
+    ]
+    return replace(every[0], files=tuple(each.files[0] for each in every), units=tuple(units))
+
+
+def apart(name: str, names: Sequence[str], body: str) -> str:
+    """The text of a unit with the lines that keep it apart from the others of its slot."""
+    excluded = [f"Conflicts={other}.service\n" for other in names if other != name]
+    after = [f"After={other}.service\n" for other in names if other < name]
+    return body.replace("[Unit]\n", "".join(["[Unit]\n", *excluded, *after]))
 
 
 def both(first: Wanted, second: Wanted) -> Wanted:

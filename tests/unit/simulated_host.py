@@ -4,8 +4,9 @@
 
 One long file, because its rules depend on each other. The real reading, comparing and changing code runs against it.
 Time is simulated, so a wait of ten minutes takes none. A process reads what its unit names (EnvironmentFile= and the
-files in ExecStart=) when it starts, and obeys these settings in there: ``boot`` (ready, never, exit, late-exit, and
-unready: ExecStartPost= fails), ``code`` of an exit, ``port``, ``drain``, ``log``.
+files in ExecStart=) when it starts, and obeys these settings in there: ``boot`` (ready, never, exit, late-exit,
+killed, and unready: ExecStartPost= fails), ``code`` of an exit, ``port``, ``drain``, ``log``,
+and ``card``: there is one, which a second process finds taken.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class Unit:
     due: float = 0.0
     then: Callable[[], None] | None = None
     start_after_stop: bool = False
+    heirs: list[str] = field(default_factory=list)
+    """Units that start when this one is gone, because they exclude it."""
 
 
 @dataclass
@@ -91,6 +94,8 @@ class SimulatedHost:
     """The manager's own environment, which its processes inherit."""
     lingering: bool = True
     linger_refusal: str = ""
+    orphans: dict[str, list[int]] = field(default_factory=dict)
+    """Processes that the kernel cannot end, by their unit."""
     calls: list[str] = field(default_factory=list)
     fuse: int = -1
     """Effects until the run is killed; negative for never."""
@@ -267,6 +272,8 @@ class SimulatedHost:
             self._stop(user.name)
         unit = self.unit(name)
         unit.start_after_stop = False
+        for other in self.units.values():
+            other.heirs = [heir for heir in other.heirs if heir != name]
         drain = float(unit.settings.get("drain", 0))
         if unit.active == "deactivating":
             return
@@ -277,12 +284,12 @@ class SimulatedHost:
             self._dead(unit)
 
     def _dead(self, unit: Unit) -> None:
-        again = unit.start_after_stop
+        again, heirs, unit.heirs = unit.start_after_stop, unit.heirs, []
         unit.active, unit.sub, unit.result = "inactive", "dead", "success"
         unit.pid, unit.bound, unit.then = 0, None, None
         unit.environ, unit.settings, unit.start_after_stop = {}, {}, False
-        if again:
-            self._start(unit.name)
+        for name in [unit.name] * again + heirs:
+            self._start(name)
 
     def _drain(self, names: Sequence[str]) -> None:
         """A stop that blocks takes as long as the process drains."""
@@ -297,12 +304,26 @@ class SimulatedHost:
             raise ManagerError(f"systemctl --user start -- {name}: Unit {name} not found.")
         if not self._assigned(unit, "ListenStream" if name.endswith(".socket") else "ExecStart"):
             raise ManagerError(f"systemctl --user start -- {name}: Unit {name} has a bad unit file setting.")
+        leaving = [other for other in self._excluded(unit) if self._leaves(other)]
         if unit.active == "deactivating":
             unit.start_after_stop = True
+        elif leaving:
+            leaving[0].heirs.append(name)
         elif unit.sub == "auto-restart" or unit.active not in ("active", "activating"):
             unit.restarts = 0
             self._load_if_idle(unit)
             self._run(unit)
+
+    def _excluded(self, unit: Unit) -> list[Unit]:
+        """The units that this one cannot run beside; each of the two may say so."""
+        named = [self.units[name] for name in self._assigned(unit, "Conflicts") if name in self.units]
+        return named + [each for each in self.units.values() if unit.name in self._assigned(each, "Conflicts")]
+
+    def _leaves(self, unit: Unit) -> bool:
+        """Stop a unit, and tell whether it takes its time."""
+        if unit.active not in ("inactive", "failed"):
+            self._stop(unit.name)
+        return unit.active == "deactivating"
 
     def _load_if_idle(self, unit: Unit) -> None:
         if unit.active == "inactive" and unit.name not in self.enabled:
@@ -342,6 +363,11 @@ class SimulatedHost:
 
     def _boot(self, unit: Unit) -> None:
         boot = unit.settings.get("boot", "ready")
+        if "card" in unit.settings and any(
+            "card" in each.settings and each.pid for each in self.units.values() if each is not unit
+        ):
+            self.logs[unit.invocation].append("ggml_cuda: out of memory")
+            boot = "exit"
         if "port" in unit.settings:
             unit.bound = ("127.0.0.1", int(unit.settings["port"]))
             if self._taken(unit):
@@ -351,6 +377,8 @@ class SimulatedHost:
         if boot == "unready":
             self._exit(unit, "exit-code", 15)
             unit.killed = True
+        elif boot == "killed":
+            self._exit(unit, "signal", 9)
         elif boot == "exit":
             self._exit(unit, "exit-code", int(unit.settings.get("code", 1)))
         elif boot != "never":
@@ -427,6 +455,10 @@ class SimulatedHost:
 
     def unit_of(self, pid: int) -> str:
         return {MANAGER_PID: "init.scope", STRANGER_PID: ""}.get(pid, self._process(pid).name)
+
+    def of_unit(self, name: str) -> list[int]:
+        unit = self.unit(name)
+        return [pid for pid in (unit.pid, *self.orphans.get(name, ())) if pid]
 
     def describe(self, pid: int, _uid: int) -> str:
         return {MANAGER_PID: "pid 1 (systemd) of llm", STRANGER_PID: "pid 4711 (python3) of eve"}.get(

@@ -42,6 +42,7 @@ def unit(name: str = "a.service", **changes: Any) -> dict[str, Any]:
         "watch": [],
         "listens": [],
         "blue_green": False,
+        "slot": "",
         "ready_timeout": 300.0,
         "settle": 2.0,
         **changes,
@@ -182,6 +183,24 @@ def test_all_reasons_are_told_at_once() -> None:
         "units[1].listens: 'x' is no address and port such as 127.0.0.1:8080.",
         "units[2]: b.service has no content. Give content or template.",
         "units[3].name: 'c.timer' is no name of a service or socket unit.",
+    ]
+
+
+def test_two_units_of_one_slot_have_to_exclude_each_other() -> None:
+    apart = BODY.replace("[Service]", "[Unit]\nConflicts=b.service\nAfter=b.service\n[Service]")
+    other = BODY.replace("[Service]", "[Unit]\nConflicts=a.service\n[Service]")
+    first, second = unit(content=apart, slot="gpu"), unit("b.service", content=other, slot="gpu", state="stopped")
+    assert [spec.slot for spec in wanted_from(params(first, second)).units] == ["gpu", "gpu"]
+    given = params(unit(slot="gpu"), unit("b.service", slot="gpu"), unit("c@.service", slot="cpu", blue_green=True))
+    with pytest.raises(SpecError) as caught:
+        wanted_from(given)
+    assert str(caught.value).splitlines()[1:] == [
+        "units: a.service and b.service are to run in the slot gpu, which holds one. Stop all but one.",
+        "units: a.service lacks the line Conflicts=b.service, which is in the same slot gpu.",
+        "units: neither a.service nor b.service of the slot gpu has the line After= with the other, so one would start "
+        "while the other stops.",
+        "units: b.service lacks the line Conflicts=a.service, which is in the same slot gpu.",
+        "units: c@.service has the slot cpu and blue_green: true, which runs two of it. Keep one of them.",
     ]
 
 
