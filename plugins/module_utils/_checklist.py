@@ -12,7 +12,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils import _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split import Process, deployments
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering
-from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing, base_url
+from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Instance, Routing, base_url
 
 
 def checklist(declared: Declaration, routing: Routing, gateways: list[Process]) -> list[dict[str, Any]]:
@@ -24,11 +24,17 @@ def _check(kind: str, host: str, subject: str, **parameters: object) -> dict[str
     return {"id": f"{kind}:{host}:{subject}", "host": host, "check": kind, **parameters}
 
 
+def _processes(routing: Routing) -> list[Instance]:
+    """One instance for each process that has to run; a shared one runs for whatever models it has."""
+    running = [each for each in routing.instances if each.engine.shared or not each.model.standby]
+    every = {(each.host, each.unit): each for each in sorted(running, key=lambda each: (each.host, each.model.name))}
+    return list(every.values())
+
+
 def _units(routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]]:
     """Every unit is active; of a gateway's two services, exactly one."""
-    for instance in sorted(routing.instances, key=lambda each: (each.host, each.model.name)):
-        if not instance.model.standby:
-            yield _check("unit_active", instance.host, instance.unit, units=[instance.unit])
+    for instance in _processes(routing):
+        yield _check("unit_active", instance.host, instance.unit, units=[instance.unit])
     for host in sorted(routing.gateways):
         for each in gateways:
             yield _check("unit_active", host, each.socket, units=[each.socket])
@@ -37,12 +43,10 @@ def _units(routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]
 
 def _ports(routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]]:
     """Every port is held by its unit and not by a stranger."""
-    for instance in sorted(routing.instances, key=lambda each: (each.host, each.model.name)):
-        if not instance.model.standby:
-            subject = f"{instance.bind}:{instance.port}"
-            yield _check(
-                "port_owner", instance.host, subject, bind=instance.bind, port=instance.port, units=[instance.unit]
-            )
+    for instance in _processes(routing):
+        subject = f"{instance.bind}:{instance.port}"
+        units = [instance.unit]
+        yield _check("port_owner", instance.host, subject, bind=instance.bind, port=instance.port, units=units)
     for host, bind in sorted(routing.gateways.items()):
         for each in gateways:
             units = [each.socket, *each.services]

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _layer_entries, _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils import _layer_entries
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import APP, LIMITS, App, app
+from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
 
-ENGINES = ("llamacpp", "ollama", "vllm")
 PREFIX = "llm_stack_"
 PROVIDERS = ("anthropic", "groq", "mistral", "openai", "openai_compatible", "openrouter", "xai")
 
-_ENGINE = Field(choices=ENGINES, what="an engine")
+_ENGINE = Field(choices=tuple(ENGINES), what="an engine")
 _NAME = Field("name")
 _NAMES = Field("list", item=_NAME)
 
@@ -37,10 +37,7 @@ MODEL = Field(
         "provider": Field(choices=PROVIDERS, what="a provider"),
         "api_base": Field("text"),
         "key": Field("text"),
-        "llamacpp": _llamacpp.FIELD,
-        # Their options are checked when these engines have a role; until then a model that needs one is refused.
-        "ollama": Field(),
-        "vllm": Field(),
+        **{engine.name: engine.field for engine in ENGINES.values()},
     },
 )
 
@@ -56,11 +53,20 @@ GATEWAY = Field(
     },
 )
 
+# The one server of a host, which several models share.
+OLLAMA = Field(
+    "section",
+    fields={
+        "port": Field("int", "a port", low=1024, high=65535),
+        "allow_unauthenticated": Field("bool"),
+    },
+)
+
 ROUTE = Field(
     "section",
     fields={
         "match": Field("text", required=True, hint="Write a regular expression for sources, such as '\\.gguf$'."),
-        "engine": Field(choices=ENGINES, what="an engine", required=True, hint=f"Known: {', '.join(ENGINES)}."),
+        "engine": Field(choices=tuple(ENGINES), what="an engine", required=True, hint=f"Known: {', '.join(ENGINES)}."),
     },
 )
 
@@ -71,6 +77,10 @@ VARIABLES: Mapping[str, Field] = {
     "apps": Field("map", key=_NAME, item=APP, what="a mapping of names to apps"),
     "gateway": GATEWAY,
     "layers": Field("list", item=_layer_entries.FIELD),
+    "ollama": OLLAMA,
+    # Written by make pin; what they hold is checked where it is used.
+    "model_lock": Field("map", key=_NAME, item=Field("map"), what="a mapping of models to what they are pinned to"),
+    "release_lock": Field("map", item=Field("map"), what="a mapping of releases to what they are pinned to"),
 }
 
 # What a declaration has beside variables: the hosts, where they disagree, and the files of layers as they were read.
@@ -90,7 +100,7 @@ DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
 class Model:
     """A public name, what serves it and how.
 
-    A ``provider`` serves it elsewhere, with the secret that ``key`` names; its ``context`` is 0 when nobody said it.
+    A ``provider`` serves it elsewhere, with the secret that ``key`` names. ``context`` is 0 when nobody said it.
     """
 
     name: str
@@ -98,7 +108,7 @@ class Model:
     engine: str | None = None
     hosts: tuple[str, ...] | None = None
     tools: bool = False
-    context: int = _llamacpp.DEFAULT_CONTEXT
+    context: int = 0
     standby: bool = False
     tags: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
@@ -107,6 +117,8 @@ class Model:
     api_base: str | None = None
     key: str | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pinned: Mapping[str, Any] | None = None
+    """Its entry of llm_stack_model_lock."""
 
     @property
     def path(self) -> str:
@@ -151,6 +163,7 @@ class Declaration:
     gateway: Gateway
     hosts: Mapping[str, Host]
     layers: tuple[_layer_entries.Entry, ...] = ()
+    ollama: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
@@ -208,13 +221,17 @@ def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
     sound = {key: prune(written[key], f"{PREFIX}{key}", refused) for key in VARIABLES if key in written}
     return Declaration(
         names=frozenset(str(name) for name in _mapping(written.get("models"))),
-        models={name: _model(name, each) for name, each in _entries(sound, "models", "source", refused)},
+        models={
+            name: _model(name, each, _mapping(sound.get("model_lock")).get(name))
+            for name, each in _entries(sound, "models", "source", refused)
+        },
         routes=tuple(sound.get("routes", DEFAULT_ROUTES)) if sound.get("routes", ()) is not None else None,
         aliases=_mapping(sound.get("aliases")),
         apps={name: app(name, each) for name, each in _apps(sound, refused)},
         gateway=_gateway(_mapping(sound.get("gateway"))),
         hosts={name: _host(name, each) for name, each in _mapping(written.get("hosts")).items()},
         layers=_layer_entries.entries(written.get("layers"), written.get("layer_files")),
+        ollama=_mapping(sound.get("ollama")),
     )
 
 
@@ -254,12 +271,11 @@ def _apps(sound: Mapping[str, Any], refused: set[str]) -> Iterator[tuple[str, Ma
             yield name, entry
 
 
-def _model(name: str, written: Mapping[str, Any]) -> Model:
+def _model(name: str, written: Mapping[str, Any], pinned: Mapping[str, Any] | None) -> Model:
     plain: dict[str, Any] = {key: value for key, value in written.items() if key in _MODEL_FIELDS}
     plain.update({key: tuple(plain[key]) for key in ("hosts", "tags", "fallbacks") if key in plain})
-    if "provider" in plain:
-        plain.setdefault("context", 0)
-    return Model(name=name, options={engine: written[engine] for engine in ENGINES if engine in written}, **plain)
+    options = {engine: written[engine] for engine in ENGINES if engine in written}
+    return Model(name=name, options=options, pinned=pinned, **plain)
 
 
 _MODEL_FIELDS = frozenset(MODEL.fields) - set(ENGINES)

@@ -101,7 +101,7 @@ def _entries(name: Name, routing: Routing, turns: bool) -> Iterator[dict[str, An
 def _backend(instance: Instance) -> dict[str, Any]:
     """What LiteLLM needs to reach an instance of ours."""
     return {
-        "model": f"openai/{instance.model.name}",
+        "model": f"openai/{instance.served_name}",
         "api_base": instance.api_base,
         "api_key": f"os.environ/{key_variable(instance.host)}" if instance.needs_key else "none",
     }

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import (
-    ENGINES,
     OTHER_VARIABLES,
     PREFIX,
     VARIABLES,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 
 GROUPS = (*ENGINES, "litellm")
 

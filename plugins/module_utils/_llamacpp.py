@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
 
@@ -128,6 +129,18 @@ def _origin(source: str) -> str:
     return "host" if source.startswith(("/", "~/")) else "controller"
 
 
+def check(source: str, options: Mapping[str, Any], path: str, *, tools: bool, context: int) -> Iterator[Problem]:
+    """Yield what stands against a model that llama.cpp is to serve."""
+    del tools, context  # the server takes any; what the file can do is seen on the host
+    yield from check_source(source, options, path)
+    yield from check_env(options.get("env", {}), path)
+
+
+def first_port(_options: Mapping[str, Any]) -> int:
+    """Where looking for a free port starts."""
+    return FIRST_PORT
+
+
 def check_source(source: str, options: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """Yield a problem where the source is no GGUF file, or is downloaded without a sum to compare it with."""
     sha256 = options.get("sha256")
@@ -189,3 +202,27 @@ def parallel(options: Mapping[str, Any]) -> int:
 
 def _text(value: object) -> str:
     return ("1" if value else "0") if isinstance(value, bool) else str(value)
+
+
+def planned(instances: Sequence[Instance]) -> dict[str, Any]:
+    """Give what the role takes for the instances of one host."""
+    return {"instances": [_planned(each) for each in instances]}
+
+
+def _planned(instance: Instance) -> dict[str, Any]:
+    model = instance.model
+    options = model.options.get("llamacpp", {})
+    return {
+        "name": model.name,
+        "unit": instance.unit,
+        "model": model.name,
+        "bind": instance.bind,
+        "port": instance.port,
+        "source": source_of(model.source, options).as_dict(),
+        "tools": model.tools,
+        "context": model.context,
+        "parallel": parallel(options),
+        "needs_key": instance.needs_key,
+        "standby": model.standby,
+        "settings": settings(model.name, model.context, options, instance.bind, instance.port),
+    }

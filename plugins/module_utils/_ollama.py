@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_names as names
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
 
@@ -66,23 +67,6 @@ FIELD = Field(
         "store": Field("text", hint="Write the folder on the host that holds manifests/ and blobs/."),
     },
 )
-
-
-class Declared(Protocol):
-    """What is needed of a declared model."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def context(self) -> int: ...
-    @property
-    def tools(self) -> bool: ...
-    @property
-    def standby(self) -> bool: ...
-    @property
-    def options(self) -> Mapping[str, Mapping[str, Any]]: ...
 
 
 # -- where it comes from --------------------------------------------------------------------------------------------
@@ -223,7 +207,7 @@ def _check_name(source: str, context: int, options: Mapping[str, Any], path: str
         yield Problem(where, written, wrong, "Choose another name, or remove it.")
 
 
-def clashes(models: Iterable[Declared]) -> Iterator[Problem]:
+def clashes(models: Iterable[Model]) -> Iterator[Problem]:
     """Yield a problem for two models of one name at the server that are not one model."""
     seen: dict[str, tuple[str, dict[str, Any]]] = {}
     for model in models:
@@ -241,7 +225,14 @@ def clashes(models: Iterable[Declared]) -> Iterator[Problem]:
 # -- the plan -------------------------------------------------------------------------------------------------------
 
 
-def server(models: Iterable[Declared], bind: str, port: int) -> dict[str, Any]:
+def planned(instances: Sequence[Instance]) -> dict[str, Any]:
+    """Give what the role takes for the one server of a host: the models it has to have, and where it listens."""
+    if not instances:
+        return {"models": []}
+    return server([each.model for each in instances], instances[0].bind, instances[0].port)
+
+
+def server(models: Iterable[Model], bind: str, port: int) -> dict[str, Any]:
     """Give the one server of a host: where it listens, its environment, and the models it has to have."""
     return {
         "unit": UNIT,
@@ -252,7 +243,7 @@ def server(models: Iterable[Declared], bind: str, port: int) -> dict[str, Any]:
     }
 
 
-def _entry(model: Declared) -> dict[str, Any]:
+def _entry(model: Model) -> dict[str, Any]:
     options = model.options.get("ollama", {})
     name = ollama_name(model.name, model.source, model.context, options)
     origin = origin_of(model.source, options)

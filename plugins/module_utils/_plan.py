@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _gateway, _llamacpp, _providers
+from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _gateway, _ollama, _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._checklist import checklist
 from ansible_collections.lab.llm_stack.plugins.module_utils._deadlines import bounds, check_deadlines
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, parse
+from ansible_collections.lab.llm_stack.plugins.module_utils._engine_choice import engines
+from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_settings import (
     check_interplay,
     check_references,
@@ -21,7 +23,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import check_names, check_standby
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
-    Instance,
     Routing,
     base_url,
     key_variable,
@@ -53,8 +54,11 @@ def plan(written: Mapping[str, Any]) -> dict[str, Any]:
 def read(written: Mapping[str, Any]) -> tuple[Declaration, Routing]:
     """Give the declaration and where everything runs, or raise a StackError with every problem."""
     declared, problems = parse(written)
+    declared, unserved = engines(declared)
     routing, more = route(declared)
-    problems += [*more, *check_names(declared), *check_settings(declared), *check_interplay(declared, routing)]
+    problems += _ollama.clashes(each for each in declared.models.values() if each.engine == "ollama")
+    problems += [*unserved, *more, *check_names(declared), *check_settings(declared)]
+    problems += check_interplay(declared, routing)
     problems += [*_apps.check_apps(declared), *_providers.check_providers(declared, routing.gateways)]
     # What follows can be told only when every name is known.
     problems += [] if problems else check_standby(declared.models)
@@ -89,34 +93,16 @@ def _derived(declared: Declaration, routing: Routing, config: Mapping[str, Any])
     gateways = processes(declared, routing, config)
     hosts: dict[str, dict[str, Any]] = {}
     for name, host in sorted(declared.hosts.items()):
-        if "llamacpp" in host.groups:
-            mine = [_instance(each) for each in routing.instances if each.host == name]
-            hosts.setdefault(name, {})["llamacpp"] = {"instances": mine}
+        for engine in ENGINES.values():
+            if engine.name in host.groups:
+                mine = [each for each in routing.instances if (each.host, each.engine.name) == (name, engine.name)]
+                hosts.setdefault(name, {})[engine.name] = engine.planned(mine)
         if name in routing.gateways:
             hosts.setdefault(name, {})["litellm"] = _gateway_of(name, declared, routing, gateways)
     return {
         "hosts": hosts,
         "checklist": checklist(declared, routing, gateways),
         "summary": _summary(declared, routing, config),
-    }
-
-
-def _instance(instance: Instance) -> dict[str, Any]:
-    model = instance.model
-    options = model.options.get("llamacpp", {})
-    return {
-        "name": model.name,
-        "unit": instance.unit,
-        "model": model.name,
-        "bind": instance.bind,
-        "port": instance.port,
-        "source": _llamacpp.source_of(model.source, options).as_dict(),
-        "tools": model.tools,
-        "context": model.context,
-        "parallel": _llamacpp.parallel(options),
-        "needs_key": instance.needs_key,
-        "standby": model.standby,
-        "settings": _llamacpp.settings(model.name, model.context, options, instance.bind, instance.port),
     }
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import (
-    ENGINES,
     PREFIX,
     PROVIDERS,
     Declaration,
     Model,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 
 

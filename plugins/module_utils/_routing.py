@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a source to an engine, from a model to its instances: which host, which address, which port."""
+"""From a model to its instances: which host, which address, which port."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _llamacpp
+from ansible_collections.lab.llm_stack.plugins.module_utils import _apps
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Host, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES, Engine
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 
 LOOPBACK = "127.0.0.1"
-ENGINES_WITH_ROLE = ("llamacpp",)
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One engine process: the model it serves, and where it listens."""
+    """One model that an engine process serves, and where that process listens."""
 
+    engine: Engine
     model: Model
     host: str
     bind: str
@@ -31,12 +33,18 @@ class Instance:
     @property
     def unit(self) -> str:
         """The name of its service."""
-        return f"llamacpp-{self.model.name}.service"
+        return self.engine.unit(self.model.name)
 
     @property
     def api_base(self) -> str:
         """Where the gateway reaches it."""
         return f"{base_url(self.bind, self.port)}/v1"
+
+    @property
+    def served_name(self) -> str:
+        """What the engine calls the model."""
+        model = self.model
+        return self.engine.served_name(model.name, model.source, model.context, model.options.get(self.engine.name, {}))
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,25 @@ def base_url(bind: str, port: int) -> str:
 def route(declared: Declaration) -> tuple[Routing, list[Problem]]:
     """Place each model on its hosts and each instance on its port; collect what stands against it."""
     problems: list[Problem] = []
-    engines = dict(_engines(declared, problems))
-    placed = _placed(declared, [name for name in declared.models if name in engines], problems)
+    placed = _placed(declared, problems)
     gateways = _gateway_hosts(declared, problems)
     app_ports = _apps.ports(declared, problems)
     reserved = {declared.gateway.port: "", **{port: f"the app {app}" for app, port in app_ports.items()}}
     ports = _ports(declared, placed, {(host, port): reserved[port] for host in gateways for port in reserved}, problems)
     remote = {host for hosts in placed.values() for host in hosts if any(gateway != host for gateway in gateways)}
     open_gateways = set(gateways) if declared.gateway.listen == "address" else set()
-    problems += [*_check_addresses(declared, remote, open_gateways), *_check_keys(declared, sorted(remote))]
+    problems += [*_check_addresses(declared, remote, open_gateways)]
+    keyed = {host for name, hosts in placed.items() if _engine(declared, name).has_key for host in hosts}
+    problems += [*_check_keys(declared, sorted(remote & keyed)), *_check_open(declared, placed, remote)]
     instances = [
-        Instance(declared.models[name], host, _bind(declared, host, remote), ports[name, host], host in remote)
+        Instance(
+            engine := _engine(declared, name),
+            declared.models[name],
+            host,
+            _bind(declared, host, remote),
+            ports[engine.process(name), host],
+            engine.has_key and host in remote,
+        )
         for name in sorted(placed)
         for host in placed[name]
     ]
@@ -81,87 +97,37 @@ def _bind(declared: Declaration, host: str, outward: set[str]) -> str:
     return str(declared.hosts[host].address) if host in outward else LOOPBACK
 
 
-# -- engines --------------------------------------------------------------------------------------------------------
-
-
-def _engines(declared: Declaration, problems: list[Problem]) -> Iterator[tuple[str, str]]:
-    """Give the engine of each model that one with a role can serve."""
-    routes = list(_compiled(declared, problems))
-    complete = declared.routes is not None and len(routes) == len(declared.routes)
-    for name, model in declared.models.items():
-        if model.provider:
-            continue
-        engine = model.engine or next((engine for pattern, engine in routes if pattern.search(model.source)), None)
-        if engine is None:
-            problems += [_no_route(model, len(routes))] if complete else []
-        elif engine not in ENGINES_WITH_ROLE:
-            problems.append(_no_role(model, engine))
-        else:
-            found = list(_check_options(model, engine))
-            problems += found
-            if not found:
-                yield name, engine
-
-
-def _compiled(declared: Declaration, problems: list[Problem]) -> Iterator[tuple[re.Pattern[str], str]]:
-    for index, each in enumerate(declared.routes or ()):
-        try:
-            yield re.compile(each["match"]), each["engine"]
-        except re.error as error:
-            wrong = f"is not a regular expression: {error}."
-            remedy = "Correct it; a bracket, a dot or a star that stands for itself needs a backslash before it."
-            problems.append(Problem(f"{PREFIX}routes[{index}].match", each["match"], wrong, remedy))
-
-
-def _no_route(model: Model, count: int) -> Problem:
-    fits = "there are none" if not count else "the only one does not fit" if count == 1 else f"none of the {count} fits"
-    return Problem(
-        f"{model.path}.source",
-        model.source,
-        "matches no route, so no engine would serve it.",
-        f"Routes are tried in the order of {PREFIX}routes; {fits}.\n"
-        f"Name the engine here (engine: {', '.join(ENGINES_WITH_ROLE)}), or write the source in full.",
-    )
-
-
-def _no_role(model: Model, engine: str) -> Problem:
-    known = ", ".join(ENGINES_WITH_ROLE)
-    remedy = f"Engines that have one: {known}. Name a GGUF file as the source, or remove the model."
-    if model.engine:
-        return Problem(f"{model.path}.engine", engine, "has no role in this version.", remedy)
-    wrong = f"is for the engine {engine}, which has no role in this version."
-    return Problem(f"{model.path}.source", model.source, wrong, remedy)
-
-
-def _check_options(model: Model, engine: str) -> Iterator[Problem]:
-    for other in sorted(set(model.options) - {engine}):
-        wrong = f"holds options of {other}, but {engine} serves this model."
-        yield Problem(f"{model.path}.{other}", NOTHING, wrong, "Remove them, or name the engine.")
-    options = model.options.get(engine, {})
-    yield from _llamacpp.check_source(model.source, options, model.path)
-    yield from _llamacpp.check_env(options.get("env", {}), model.path)
-
-
 # -- hosts ----------------------------------------------------------------------------------------------------------
 
 
-def _placed(declared: Declaration, names: list[str], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+def _placed(declared: Declaration, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
     """Give each model the hosts it names, or else every host of its engine's group."""
-    group = sorted(name for name, host in declared.hosts.items() if "llamacpp" in host.groups)
+    placed: dict[str, tuple[str, ...]] = {}
+    for engine in ENGINES:
+        group = sorted(name for name, host in declared.hosts.items() if engine in host.groups)
+        names = [name for name, model in declared.models.items() if model.engine == engine and not model.provider]
+        placed.update(_placed_in(engine, group, names, declared, problems))
+    return {name: placed[name] for name in declared.models if name in placed}
+
+
+def _placed_in(
+    engine: str, group: list[str], names: list[str], declared: Declaration, problems: list[Problem]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     free = [name for name in names if declared.models[name].hosts is None]
     if free and not group:
-        remedy = "Put the host that is to serve them into the group llamacpp of the inventory."
-        wrong = f"has no host, but these models need the engine llamacpp: {', '.join(sorted(free))}."
-        problems.append(Problem("groups.llamacpp", NOTHING, wrong, remedy))
-    found = {name: list(_check_hosts(declared.models[name], declared, group)) for name in names if name not in free}
-    problems += [problem for each in found.values() for problem in each]
-    chosen = {name: sorted(declared.models[name].hosts or ()) for name in found if not found[name]}
-    return {name: tuple(group if name in free else chosen[name]) for name in names if name in free or name in chosen}
+        remedy = f"Put the host that is to serve them into the group {engine} of the inventory."
+        wrong = f"has no host, but these models need the engine {engine}: {', '.join(sorted(free))}."
+        problems.append(Problem(f"groups.{engine}", NOTHING, wrong, remedy))
+    for name in names:
+        found = [] if name in free else list(_check_hosts(engine, declared.models[name], declared, group))
+        problems += found
+        if not found:
+            yield name, tuple(group if name in free else sorted(declared.models[name].hosts or ()))
 
 
-def _check_hosts(model: Model, declared: Declaration, group: list[str]) -> Iterator[Problem]:
+def _check_hosts(engine: str, model: Model, declared: Declaration, group: list[str]) -> Iterator[Problem]:
     if not model.hosts:
-        remedy = "Remove hosts to use every host of the group llamacpp."
+        remedy = f"Remove hosts to use every host of the group {engine}."
         yield Problem(f"{model.path}.hosts", NOTHING, "names no host.", remedy)
     for index, host in enumerate(model.hosts or ()):
         path = f"{model.path}.hosts[{index}]"
@@ -169,7 +135,7 @@ def _check_hosts(model: Model, declared: Declaration, group: list[str]) -> Itera
             yield Problem(path, host, "is not a host of the inventory.", nearest(host, declared.hosts))
         elif host not in group:
             remedy = f"Add it to the group, or choose from: {', '.join(group)}." if group else "Add it to the group."
-            yield Problem(path, host, "is not in the group llamacpp.", remedy)
+            yield Problem(path, host, f"is not in the group {engine}.", remedy)
         elif host in (model.hosts or ())[:index]:
             yield Problem(path, host, "is named twice.", "Remove one; a host serves a model once.")
 
@@ -204,27 +170,39 @@ def _ports(
     reserved: Mapping[tuple[str, int], str],
     problems: list[Problem],
 ) -> dict[tuple[str, str], int]:
-    """Give each instance its port: its own choice, else the next free one of its host, in the order of declaration."""
+    """Give each process its port: its own choice, else the next free one of its host, in the order of declaration."""
     taken = dict(reserved)
     ports: dict[tuple[str, str], int] = {}
-    for name, hosts in placed.items():
-        chosen: int = declared.models[name].options.get("llamacpp", {}).get("port", 0)
-        for host in hosts if chosen else ():
-            owner = taken.setdefault((host, chosen), name)
-            if owner != name:
+    every = [(_engine(declared, name), name, host) for name, hosts in placed.items() for host in hosts]
+    for engine, name, host in every:
+        chosen = declared.ollama.get("port", 0) if engine.shared else _options(declared, name).get("port", 0)
+        process = engine.process(name)
+        if chosen:
+            owner = taken.setdefault((host, chosen), process)
+            if owner != process:
                 problems.append(_port_clash(declared.models[name], chosen, host, owner))
-            ports[name, host] = chosen
-    for name, hosts in placed.items():
-        for host in hosts:
-            if (name, host) not in ports:
-                port = next(number for number in range(_llamacpp.FIRST_PORT, 65536) if (host, number) not in taken)
-                taken[host, port] = name
-                ports[name, host] = port
+            ports[process, host] = chosen
+    for engine, name, host in every:
+        process = engine.process(name)
+        if (process, host) not in ports:
+            first = engine.first_port(_options(declared, name))
+            port = next(number for number in range(first, 65536) if (host, number) not in taken)
+            taken[host, port] = process
+            ports[process, host] = port
     return ports
 
 
+def _engine(declared: Declaration, name: str) -> Engine:
+    return ENGINES[str(declared.models[name].engine)]
+
+
+def _options(declared: Declaration, name: str) -> Mapping[str, Any]:
+    """The options that a model has for its engine."""
+    return declared.models[name].options.get(str(declared.models[name].engine), {})
+
+
 def _port_clash(model: Model, port: int, host: str, owner: str) -> Problem:
-    path = f"{model.path}.llamacpp.port"
+    path = f"{model.path}.{model.engine}.port"
     if owner:
         remedy = "Give each model on a host a port of its own, or leave the ports out and they are derived."
         return Problem(path, port, f"is already the port of {owner} on {host}.", remedy)
@@ -283,7 +261,21 @@ def _check_keys(declared: Declaration, remote: list[str]) -> Iterator[Problem]:
         owner = owners.setdefault(key_variable(name), name)
         if owner != name:
             wrong = f"would have its key in {key_variable(name)}, like {owner}."
-            yield Problem("groups.llamacpp", name, wrong, "Rename one of the two hosts in the inventory.")
+            group = min(declared.hosts[name].groups & set(ENGINES))
+            yield Problem(f"groups.{group}", name, wrong, "Rename one of the two hosts in the inventory.")
+
+
+def _check_open(declared: Declaration, placed: Mapping[str, tuple[str, ...]], remote: set[str]) -> Iterator[Problem]:
+    """Yield a problem where a server that asks nobody for a key would listen to other hosts, unless that is wanted."""
+    without = {host for name, hosts in placed.items() if not _engine(declared, name).has_key for host in hosts}
+    hosts = sorted(without & remote)
+    if hosts and not declared.ollama.get("allow_unauthenticated"):
+        wrong = f"is not set, and Ollama on {', '.join(hosts)} would serve a gateway on another host."
+        remedy = (
+            "Ollama asks nobody for a key: whoever reaches its port can use, replace and delete its models.\n"
+            "Run the gateway on the same host, or write allow_unauthenticated: true and close the port to all others."
+        )
+        yield Problem(f"{PREFIX}ollama.allow_unauthenticated", NOTHING, wrong, remedy)
 
 
 def key_variable(host: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _tool_calling, _tool_calling_check
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import is_secret
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence, evidence_of
@@ -19,30 +20,21 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_options import
     DERIVED_VARIABLES,
     FIELD,
     OPTIONS,
+    PINNED,
     PREFIXES,
     SECRET_VARIABLES,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import VLLM_0_33
-from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_source import PINNED, check_source, source_of
-
-if TYPE_CHECKING:
-    from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Instance
+from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_source import check_source, source_of
 
 __all__ = [
-    "DEFAULT_CONTEXT",
     "FIELD",
-    "FIRST_PORT",
     "PINNED",
     "check",
-    "first_port",
     "planned",
     "settings",
     "source_of",
 ]
-
-FIRST_PORT = 8001
-DEFAULT_CONTEXT = 0
-"""The model's own."""
 
 REGISTRY = VLLM_0_33
 """The parsers of the version that the role installs; on the host the preflight asks the installed one."""
@@ -50,11 +42,6 @@ REGISTRY = VLLM_0_33
 _FLAG = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _VAULT = "Set llm_stack_instance_key on the host, from a vault."
-
-
-def first_port(_options: Mapping[str, Any]) -> int:
-    """Where looking for a free port starts."""
-    return FIRST_PORT
 
 
 def check(source: str, options: Mapping[str, Any], path: str, *, tools: bool, context: int) -> Iterator[Problem]:

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
 
+FIRST_PORT = 8001
+
+PINNED = "(pinned)"
+"""Under this key of a model's options its entry of llm_stack_model_lock stands; nobody can write it."""
+
 _TOKENS = "a number of tokens"
 _DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 _CACHE_TYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla")

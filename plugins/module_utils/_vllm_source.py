@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
-
-PINNED = "(pinned)"
-"""Under this key of a model's options its entry of llm_stack_model_lock stands; nobody can write it."""
+from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_options import PINNED
 
 REVISION = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")

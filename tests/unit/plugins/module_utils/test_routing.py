@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import parse
+from ansible_collections.lab.llm_stack.plugins.module_utils._engine_choice import engines
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import base_url, key_variable, route
 
@@ -17,24 +18,24 @@ HERE = {"here": {"groups": ["llamacpp", "litellm"]}}
 def problems(models: dict[str, Any], **declared: Any) -> list[str]:
     declaration, refused = parse({"models": models, "hosts": HERE, **declared})
     assert refused == []
-    return [render(problem) for problem in route(declaration)[1]]
+    declaration, unserved = engines(declaration)
+    return [render(problem) for problem in [*unserved, *route(declaration)[1]]]
 
 
 @pytest.mark.parametrize(
     ("source", "engine"),
     [
-        ("files/tiny.gguf", None),
-        ("org/repo/tiny.gguf", None),
-        ("Qwen/Qwen2.5-Coder-7B-Instruct-AWQ", "vllm"),
+        ("files/tiny.gguf", "llamacpp"),
+        ("org/repo/tiny.gguf", "llamacpp"),
+        ("Qwen/Qwen2.5-7B-Instruct", "vllm"),
         ("llama3.1:latest", "ollama"),
     ],
 )
-def test_the_default_routes(source: str, engine: str | None) -> None:
-    expected = (
-        f"llm_stack_models.m.source: '{source}' is for the engine {engine}, which has no role in this version.\n"
-        "    Engines that have one: llamacpp. Name a GGUF file as the source, or remove the model."
-    )
-    assert problems({"m": {"source": source}}) == ([expected] if engine else [])
+def test_the_default_routes(source: str, engine: str) -> None:
+    pin = {"m": {"repo": source, "revision": "0" * 40}}
+    declaration, _refused = parse({"models": {"m": {"source": source}}, "hosts": HERE, "model_lock": pin})
+    settled, problems_found = engines(declaration)
+    assert (settled.models["m"].engine, problems_found) == (engine, [])
 
 
 def test_the_first_route_that_fits_wins() -> None:
@@ -58,7 +59,7 @@ def test_a_broken_route_is_told_once_and_not_again_at_each_model() -> None:
 
 def test_on_one_host_everything_is_loopback_and_needs_no_key() -> None:
     declaration, _refused = parse({"models": {"m": {"source": "m.gguf"}}, "hosts": HERE})
-    routing, _problems = route(declaration)
+    routing, _problems = route(engines(declaration)[0])
     assert [(each.bind, each.needs_key) for each in routing.instances] == [("127.0.0.1", False)]
     assert routing.gateways == {"here": "127.0.0.1"}
 
@@ -69,7 +70,7 @@ def test_an_instance_for_a_gateway_elsewhere_listens_on_its_address_with_a_key()
         "far": {"groups": ["llamacpp"], "address": "192.0.2.7", "has_instance_key": True},
     }
     declaration, _refused = parse({"models": {"m": {"source": "m.gguf"}}, "hosts": hosts})
-    routing, found = route(declaration)
+    routing, found = route(engines(declaration)[0])
     assert found == []
     assert [(each.host, each.api_base, each.needs_key) for each in routing.instances] == [
         ("far", "http://192.0.2.7:8080/v1", True)
@@ -79,7 +80,7 @@ def test_an_instance_for_a_gateway_elsewhere_listens_on_its_address_with_a_key()
 def test_the_gateway_may_be_one_host_of_several() -> None:
     hosts = {"a": {"groups": ["litellm", "llamacpp"]}, "b": {"groups": ["litellm"]}}
     declaration, _refused = parse({"models": {"m": {"source": "m.gguf"}}, "gateway": {"host": "a"}, "hosts": hosts})
-    routing, found = route(declaration)
+    routing, found = route(engines(declaration)[0])
     assert found == []
     assert routing.gateways == {"a": "127.0.0.1"}
 
