@@ -8,12 +8,14 @@ Imported late: Ansible loads every filter file of a collection in each worker th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
 
-def environment_digest(requirements: object, python: str = "/usr/bin/python3") -> str:
+def environment_digest(
+    requirements: object, python: str = "/usr/bin/python3", build: Mapping[str, str] | None = None
+) -> str:
     """Return the digest that names the environment of a lock."""
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
     from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest as digest_of
@@ -24,7 +26,7 @@ def environment_digest(requirements: object, python: str = "/usr/bin/python3") -
             "    Read it with lookup('ansible.builtin.file', 'requirements.txt')."
         )
     try:
-        return digest_of(requirements, python)
+        return digest_of(requirements, python, build)
     except StackError as error:
         raise AnsibleFilterError(f"lab.llm_stack.environment_digest: {error}") from error
 

@@ -43,6 +43,7 @@ class Wanted:
     deny: Mapping[str, Sequence[str]] = field(default_factory=dict)
     floor: Mapping[str, str] = field(default_factory=dict)
     allow_source: Sequence[str] = ()
+    build: Mapping[str, str] = field(default_factory=dict)
     in_use: Sequence[str] = ()
     keep: int = 1
     timeout: float = 900.0
@@ -84,7 +85,7 @@ def compare(wanted: Wanted, state: str = "present") -> Comparison:
 
 def _compare_present(wanted: Wanted) -> Comparison:
     pins = checked(wanted.requirements, _denied(wanted.deny), wanted.floor)
-    digest = environment_digest(wanted.requirements, wanted.python)
+    digest = environment_digest(wanted.requirements, wanted.python, wanted.build)
     shelf = wanted.shelf
     reasons = verify_environment(shelf.path(digest), digest)
     uv_reasons = verify_uv(wanted) if reasons and not wanted.uv else []
@@ -188,7 +189,8 @@ def _building(wanted: Wanted, comparison: Comparison, path: str, uv: str) -> lis
     only_binary = names if wanted.allow_source else [":all:"]
     return [
         _uv.venv_command(uv, wanted.python, path),
-        _uv.install_command(uv, path, lock, wanted.source, only_binary),
+        # What uv has in its cache may have been built with other variables; it does not tell them apart.
+        [*_uv.install_command(uv, path, lock, wanted.source, only_binary), *(["--no-cache"] if wanted.build else [])],
     ]
 
 
@@ -201,7 +203,7 @@ def _make(wanted: Wanted, path: str, digest: str, commands: list[list[str]], wha
     try:
         _uv.run(commands[0], wanted.timeout)
         _files.write_atomic(os.path.join(path, "requirements.txt"), text.encode(), 0o644)
-        _uv.run(commands[1], wanted.timeout)
+        _uv.run(commands[1], wanted.timeout, {} if what == "uv" else wanted.build)
     except (_uv.CommandFailed, _uv.CommandTimeout) as error:
         raise _uv.failure(what, error, wanted.source, state) from None
     _marker.complete(path, _python_env.MARKER, _note(path, digest, text))

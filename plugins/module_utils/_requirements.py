@@ -70,13 +70,14 @@ def checked(text: str, deny: Mapping[str, Iterable[str]], floor: Mapping[str, st
     return tuple(pins)
 
 
-def environment_digest(text: str, python: str = DEFAULT_PYTHON) -> str:
-    """Name the environment that a lock makes with this interpreter: 12 hex digits.
+def environment_digest(text: str, python: str = DEFAULT_PYTHON, build: Mapping[str, str] | None = None) -> str:
+    """Name the environment that a lock makes with this interpreter and these variables of a build: 12 hex digits.
 
     Comments, order and the spelling of names do not count; versions, markers, hashes and the interpreter do.
     """
     pins = checked(text, {}, {})
     lines = sorted(f"{pin} {' '.join(pin.hashes)}" for pin in pins)
+    lines += [f"{name}={value}" for name, value in sorted((build or {}).items())]
     return hashlib.sha256("\n".join([python, *lines]).encode()).hexdigest()[:12]
 
 

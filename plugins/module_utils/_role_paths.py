@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest
 
 
@@ -20,9 +22,9 @@ def data_dir(home: str, kind: str) -> str:
     return f"{home}/.local/share/llm-stack/{kind}"
 
 
-def environment(home: str, role: str, lock: str, python: str) -> dict[str, str]:
+def environment(home: str, role: str, lock: str, python: str, build: Mapping[str, str] | None = None) -> dict[str, str]:
     """The Python environment that a lock makes on a host: the same path before and after it exists."""
-    digest = environment_digest(lock, python)
+    digest = environment_digest(lock, python, build)
     return {"path": f"{data_dir(home, 'envs')}/{role}/{digest}", "digest": digest}
 
 

@@ -104,11 +104,11 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     return {**certificates, **kept, "UV_PYTHON_DOWNLOADS": "never", "LC_ALL": "C.UTF-8"}
 
 
-def run(command: Sequence[str], timeout: float) -> None:
+def run(command: Sequence[str], timeout: float, variables: Mapping[str, str] | None = None) -> None:
     """Run a command and everything it starts, at most timeout seconds long; raise what it said when it fails."""
     with subprocess.Popen(
         command,
-        env=environment(os.environ),
+        env={**environment(os.environ), **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -195,6 +195,11 @@ def _incomplete(match: re.Match[str], _source: Source) -> tuple[str, str]:
     return cause, "Make the lock again with uv pip compile --generate-hashes, so that it holds the whole closure."
 
 
+def _no_compiler(_match: re.Match[str], _source: Source) -> tuple[str, str]:
+    cause = "a package has to be built here, and this host has no C++ compiler."
+    return cause, "Install one (Debian: apt install g++), or provide a wheel."
+
+
 def _full(_match: re.Match[str], _source: Source) -> tuple[str, str]:
     return "no space is left on the disk.", "Free some space, or set root (and UV_CACHE_DIR) to a larger file system."
 
@@ -203,6 +208,7 @@ _Teller = Callable[["re.Match[str]", Source], "tuple[str, str]"]
 
 _FAILURES: tuple[tuple[str, _Teller], ...] = (
     (r"No space left on device", _full),
+    (r"No CMAKE_(?:C|CXX)_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set", _no_compiler),
     (
         r"Hash mismatch for `(?P<what>[^`]+)`\s+Expected:(?P<expected>.*?)Computed:\s+sha256:(?P<found>[0-9a-f]+)",
         _mismatch,

@@ -20,7 +20,7 @@ description:
   - Everything that is wrong with the lock is reported at once, before anything on the host changes.
   - Nothing is built from source and nothing is installed without a hash, so a mirror need not be trusted.
 notes:
-  - The digest that names the directory comes from O(requirements) and O(python) alone. On the controller
+  - The digest that names the directory comes from O(requirements), O(python) and O(build) alone. On the controller
     P(lab.llm_stack.environment_digest#filter) computes the same.
   - The configuration files of uv on the host are not read. Its variables for caches, proxies and indexes
     (such as C(UV_CACHE_DIR) and C(UV_DEFAULT_INDEX)) are.
@@ -96,6 +96,12 @@ options:
     type: list
     elements: str
     default: []
+  build:
+    description:
+      - Environment variables for building the packages of O(allow_source), such as C(CMAKE_ARGS), each as text.
+      - They are part of the digest, so that another build makes another environment.
+    type: dict
+    default: {}
   keep:
     description:
       - How many old environments stay for going back, the one that was current last first.
@@ -194,6 +200,7 @@ ARGUMENT_SPEC = {
     "deny": {"type": "dict", "default": {}},
     "floor": {"type": "dict", "default": {}},
     "allow_source": {"type": "list", "elements": "str", "default": []},
+    "build": {"type": "dict", "default": {}},
     "keep": {"type": "int", "default": 1},
     "in_use": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 900},

@@ -125,6 +125,13 @@ SOURCE_REMEDY = (
             id="uv: an interpreter that is too old",
         ),
         pytest.param(
+            "  CMake Error at CMakeLists.txt:3 (project):\n    No CMAKE_CXX_COMPILER could be found.\n",
+            DEFAULT,
+            "a package has to be built here, and this host has no C++ compiler.",
+            "Install one (Debian: apt install g++), or provide a wheel.",
+            id="uv: a build without a compiler",
+        ),
+        pytest.param(
             "error: failed to write to file\n  cause: No space left on device (os error 28)",
             DEFAULT,
             "no space is left on the disk.",

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +56,39 @@ class Wheelhouse:
                 entry.external_attr = (0o100755 if "/scripts/" in member else 0o100644) << 16
                 wheel.writestr(entry, text)
         return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+    def add_source(self, name: str, version: str) -> str:
+        """Pack a source distribution that notes CMAKE_ARGS when it is built, and return its line of a lock."""
+        top = f"{name}-{version}"
+        backend = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        content = {
+            "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            "pyproject.toml": f'{backend}[project]\nname = "{name}"\nversion = "{version}"\n',
+            "backend.py": BACKEND.format(name=name, version=version),
+        }
+        path = self.directory / f"{top}.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for member, text in content.items():
+                entry = tarfile.TarInfo(f"{top}/{member}")
+                entry.size = len(text)
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+BACKEND = """
+import os, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name, version = "{name}", "{version}"
+    wheel = f"{{name}}-{{version}}-py3-none-any.whl"
+    info = f"{{name}}-{{version}}.dist-info"
+    with zipfile.ZipFile(os.path.join(directory, wheel), "w") as archive:
+        archive.writestr(f"{{name}}.py", f"BUILT = {{os.environ.get('CMAKE_ARGS')!r}}")
+        archive.writestr(f"{{info}}/METADATA", f"Metadata-Version: 2.1\\nName: {{name}}\\nVersion: {{version}}\\n")
+        archive.writestr(f"{{info}}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr(f"{{info}}/RECORD", "")
+    return wheel
+"""
 
 
 def _digest(text: str) -> str:
@@ -142,6 +177,22 @@ def test_a_new_lock_is_built_beside_the_old_one_which_stays(run: Run, wheels: Wh
     assert kinds(third) == ["environment", "current-link", "surplus-environment"]
     assert names(root / "demo") == sorted([second["digest"], third["digest"], "current"])
     assert os.readlink(root / "demo" / "current") == third["digest"]
+
+
+def built_with(result: dict) -> str:
+    command = [f"{result['path']}/bin/python", "-c", "import native; print(native.BUILT)"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_variables_of_a_build_reach_it_and_tell_environments_apart(run: Run, wheels: Wheelhouse) -> None:
+    lock = wheels.add_source("native", "1.0")
+    assert "Provide a wheel, or name the package in allow_source" in run(lock)["msg"]
+    on_the_card = run(lock, allow_source=["native"], build={"CMAKE_ARGS": "-DGGML_CUDA=on"})
+    plain = run(lock, allow_source=["native"], build={"CMAKE_ARGS": "-DGGML_CUDA=off"})
+    assert (built_with(on_the_card), built_with(plain)) == ("-DGGML_CUDA=on", "-DGGML_CUDA=off")
+    digest = digest_filter.FilterModule().filters()["environment_digest"]
+    assert plain["digest"] == digest(lock, PYTHON, {"CMAKE_ARGS": "-DGGML_CUDA=off"}) != on_the_card["digest"]
+    assert run(lock, allow_source=["native"], build={"CMAKE_ARGS": "-DGGML_CUDA=off"})["changed"] is False
 
 
 def test_going_back_is_a_switch(run: Run, wheels: Wheelhouse, root: Path) -> None:
