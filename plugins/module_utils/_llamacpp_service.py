@@ -18,6 +18,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     join_port,
     specifier,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._slots import relations
 
 START_MARGIN = 30
 """Seconds that systemd grants beyond the readiness check, so that the check's own words reach the journal."""
@@ -53,7 +54,10 @@ def llamacpp_service(
                 *_secrets(config, instances, api_key),
                 *(_settings_file(config, instance) for instance in instances),
             ],
-            "units": [_unit(config, scripts, software["argv"], home, ready_timeout, each) for each in instances],
+            "units": [
+                _unit(config, scripts, software["argv"], home, ready_timeout, each, relations(each, instances))
+                for each in instances
+            ],
             "requires": [software["requires"], *map(_model, instances)],
         },
         "models": [_fetched(each) for each in instances if each["source"]["origin"] != "host"],
@@ -139,7 +143,13 @@ def _settings_file(config: str, instance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit(
-    config: str, scripts: Sequence[str], argv: Sequence[str], home: str, ready_timeout: int, instance: Mapping[str, Any]
+    config: str,
+    scripts: Sequence[str],
+    argv: Sequence[str],
+    home: str,
+    ready_timeout: int,
+    instance: Mapping[str, Any],
+    slot: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     name, port, bind = instance["name"], instance["port"], instance["bind"]
     environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
@@ -156,6 +166,7 @@ def _unit(
                 "ready_argv": [specifier(word, home) for word in ready],
                 "environment_files": [specifier(path, home) for path in environment_files],
                 "start_timeout": ready_timeout + START_MARGIN,
+                "slot": slot,
             }
         },
         "inputs": [*environment_files, *(f"{config}/{script}" for script in scripts)],
@@ -164,6 +175,7 @@ def _unit(
         "listens": [join_port(bind, port)],
         "state": "stopped" if instance.get("standby") else "started",
         "enabled": not instance.get("standby"),
+        "slot": instance.get("slot") or "",
         "ready_timeout": ready_timeout + START_MARGIN,
     }
 

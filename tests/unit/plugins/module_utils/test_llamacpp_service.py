@@ -65,6 +65,7 @@ def test_a_server_is_declared_completely() -> None:
                             ],
                             "environment_files": ["%h/.config/llm-stack/llamacpp/tiny.env"],
                             "start_timeout": 90,
+                            "slot": {"excluded": [], "after": []},
                         }
                     },
                     "inputs": [f"{ETC}/tiny.env", f"{ETC}/ready.py"],
@@ -73,6 +74,7 @@ def test_a_server_is_declared_completely() -> None:
                     "listens": ["127.0.0.1:8080"],
                     "state": "started",
                     "enabled": True,
+                    "slot": "",
                     "ready_timeout": 90,
                 }
             ],
@@ -83,6 +85,18 @@ def test_a_server_is_declared_completely() -> None:
         },
         "models": [],
     }
+
+
+def test_servers_of_one_slot_exclude_each_other_and_one_of_each_two_waits() -> None:
+    given = [instance("a", slot="gpu"), instance("b", slot="gpu"), instance("c", slot=None), instance("d", slot="cpu")]
+    units = derive(*given)["declaration"]["units"]
+    assert [unit["slot"] for unit in units] == ["gpu", "gpu", "", "cpu"]
+    assert [unit["vars"]["unit"]["slot"] for unit in units] == [
+        {"excluded": ["b"], "after": []},
+        {"excluded": ["a"], "after": ["a"]},
+        {"excluded": [], "after": []},
+        {"excluded": [], "after": []},
+    ]
 
 
 LOCK = f"xllamacpp==1 --hash=sha256:{SHA}"
