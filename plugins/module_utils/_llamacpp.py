@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_python
 from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
 
 FIRST_PORT = 8080
+SERVERS = ("native", "python")
 DEFAULT_CONTEXT = 4096
 
 
@@ -54,6 +56,8 @@ FIELD = Field(
     "section",
     fields={
         **{name: option.field for name, option in OPTIONS.items()},
+        "server": Field(choices=SERVERS, what="a server"),
+        "chat_format": Field("text"),
         "port": Field("int", "a port", low=1024, high=65535),
         "sha256": Field("text", "a SHA-256 sum", "Write the 64 digits that sha256sum prints for the file."),
         "env": Field("map", item=Field(), hint="Write LLAMA_ARG_NAME: value below it."),
@@ -131,14 +135,30 @@ def _origin(source: str) -> str:
 
 def check(source: str, options: Mapping[str, Any], path: str, *, tools: bool, context: int) -> Iterator[Problem]:
     """Yield what stands against a model that llama.cpp is to serve."""
-    del tools, context  # the server takes any; what the file can do is seen on the host
+    del context  # the server takes any; what the file can do is seen on the host
     yield from check_source(source, options, path)
+    if is_python(options):
+        yield from _llamacpp_python.check(options, path, tools=tools)
+    else:
+        yield from _check_native(options, path)
+
+
+def _check_native(options: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    if "chat_format" in options:
+        wrong = "is for the Python server: the native one follows the template of the model."
+        remedy = "Remove it, or write server: python. Another template: env: {LLAMA_ARG_CHAT_TEMPLATE_FILE: path}."
+        yield Problem(f"{path}.llamacpp.chat_format", options["chat_format"], wrong, remedy)
     yield from check_env(options.get("env", {}), path)
 
 
-def first_port(_options: Mapping[str, Any]) -> int:
+def is_python(options: Mapping[str, Any]) -> bool:
+    """Whether llama.cpp's Python server serves the model, and not the native one."""
+    return options.get("server") == "python"
+
+
+def first_port(options: Mapping[str, Any]) -> int:
     """Where looking for a free port starts."""
-    return FIRST_PORT
+    return _llamacpp_python.FIRST_PORT if is_python(options) else FIRST_PORT
 
 
 def check_source(source: str, options: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -212,6 +232,7 @@ def planned(instances: Sequence[Instance]) -> dict[str, Any]:
 def _planned(instance: Instance) -> dict[str, Any]:
     model = instance.model
     options = model.options.get("llamacpp", {})
+    derive = _llamacpp_python.settings if is_python(options) else settings
     return {
         "name": model.name,
         "unit": instance.unit,
@@ -222,7 +243,8 @@ def _planned(instance: Instance) -> dict[str, Any]:
         "tools": model.tools,
         "context": model.context,
         "parallel": parallel(options),
+        "server": options.get("server", "native"),
         "needs_key": instance.needs_key,
         "standby": model.standby,
-        "settings": settings(model.name, model.context, options, instance.bind, instance.port),
+        "settings": derive(model.name, model.context, options, instance.bind, instance.port),
     }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_python as python
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp import OPTIONS
+from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
 
 
@@ -56,6 +57,23 @@ def test_every_variable_is_a_setting_that_the_server_has() -> None:
 def test_every_option_of_llamacpp_is_followed_or_refused() -> None:
     known = {*python.MAPPED, *python._LACKING}
     assert set(OPTIONS) - known == set()
+
+
+def test_both_servers_stand_beside_each_other_on_ports_of_their_own() -> None:
+    models = {
+        "native": {"source": "a.gguf"},
+        "python": {"source": "b.gguf", "llamacpp": {"server": "python"}},
+        "another": {"source": "c.gguf", "llamacpp": {"server": "python"}},
+    }
+    derived = plan({"models": models, "hosts": {"a": {"groups": ["llamacpp", "litellm"]}}})
+    found = {each["name"]: each for each in derived["hosts"]["a"]["llamacpp"]["instances"]}
+    assert {name: (each["server"], each["port"]) for name, each in found.items()} == {
+        "native": ("native", 8080),
+        "python": ("python", 8000),
+        "another": ("python", 8001),
+    }
+    assert found["python"]["settings"]["LLAMA_PYTHON_PORT"] == "8000"
+    assert found["native"]["settings"]["LLAMA_ARG_PORT"] == "8080"
 
 
 def refusals(tools: bool = False, **options: Any) -> list[str]:
