@@ -19,7 +19,6 @@ from typing import Any
 from ansible_collections.lab.llm_stack.plugins.module_utils import _files, _snapshot
 from ansible_collections.lab.llm_stack.plugins.module_utils._download import (
     ATTEMPTS,
-    BLOCK,
     NoSuchRange,
     Open,
     Refused,
@@ -27,6 +26,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._download import (
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import sha256_of
+
+BLOCK = 1 << 17
+"""Bytes that are asked for at once: what a slow line brings is kept, and a fast one is not held up."""
 
 PART = ".part"
 AGAIN = ".again.part"
