@@ -170,7 +170,7 @@ def _told(family: Family) -> str:
 
 
 def _template(case: Case, parser: str | None) -> tuple[str | None, bool]:
-    """The chat template to name to vLLM, and whether it is one of vLLM's examples."""
+    """The chat template to name to vLLM, and whether it is one of those that come with the role."""
     if case.setting.chat_template:
         return case.setting.chat_template, False
     family, files = case.family, case.files

@@ -14,7 +14,7 @@ RECIPES = "recipes of vLLM 0.33"
 SOURCES = "sources of vLLM 0.33"
 INFERRED = "inferred from the model's template"
 
-# When to serve a template of vLLM's examples instead of the model's own.
+# When to serve a template that ships with the role instead of the model's own.
 INSTEAD = "instead"
 """Always: the model's own does not fit the parser."""
 IMPROVES = "improves"
