@@ -46,7 +46,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Choice:
-    """How vLLM serves a model. ``ships`` says that ``chat_template`` is one of those that come with the role, by its file name.
+    """How vLLM serves a model. ``ships`` says that ``chat_template`` is a file name of those that come with the role.
 
     ``reasons`` are those for the verdict and the tool parser, ``thoughts`` those for the reasoning parser.
     """
