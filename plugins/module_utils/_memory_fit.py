@@ -91,8 +91,21 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What an engine really took of a card at an earlier start, in bytes; None where its log did not tell.
+
+    It holds for this division among cards alone. ``when`` says in words which start that was.
+    """
+
+    weights: int | None
+    overhead: int | None
+    cards: int
+    when: str
+
+
+@dataclass(frozen=True)
 class Model:
-    """A model as its files describe it."""
+    """A model as its files describe it, and as an earlier start has measured it."""
 
     name: str
     form: str
@@ -100,6 +113,7 @@ class Model:
     weights: Stored
     dtype: str = "float16"
     cache_bits: int | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import (
     Change,
     Fit,
     Left,
+    Measured,
     Model,
     Term,
     exactly,
@@ -105,18 +106,31 @@ def _budget(card: Card, settings: VllmSettings) -> Term:
 
 
 def _needs(model: Model, card: Card, settings: VllmSettings, context: int | None) -> tuple[Term, ...]:
-    activations, graphs = overhead(model.shape)
-    terms = [
-        _weights(model, settings),
-        Term("activations", exactly(activations), _ESTIMATE),
-        Term("CUDA graphs", exactly(0 if settings.eager else graphs), "enforce_eager" if settings.eager else _ESTIMATE),
-    ]
+    terms = [_weights(model, settings), *_overhead(model, settings)]
     if context is not None:
         terms.append(_cache(model, card, settings, context))
     return tuple(terms)
 
 
+def _measured(model: Model, settings: VllmSettings) -> Measured | None:
+    return model.measured if model.measured and model.measured.cards == settings.cards else None
+
+
+def _overhead(model: Model, settings: VllmSettings) -> Iterator[Term]:
+    measured = _measured(model, settings)
+    if measured and measured.overhead is not None:
+        yield Term("activations and CUDA graphs", exactly(measured.overhead), measured.when)
+        return
+    activations, graphs = overhead(model.shape)
+    yield Term("activations", exactly(activations), _ESTIMATE)
+    graphs, why = (0, "enforce_eager") if settings.eager else (graphs, _ESTIMATE)
+    yield Term("CUDA graphs", exactly(graphs), why)
+
+
 def _weights(model: Model, settings: VllmSettings) -> Term:
+    measured = _measured(model, settings)
+    if measured and measured.weights is not None:
+        return Term("weights", exactly(measured.weights), measured.when)
     size = model.weights.served(_width(model, settings.dtype))
     if settings.cards == 1 or size.most is None:
         return Term("weights", size, model.weights.why)
