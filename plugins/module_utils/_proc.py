@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pwd
 import socket
@@ -34,6 +35,16 @@ def environment(pid: int) -> dict[str, str]:
         return {}
     pairs = (entry.decode("utf-8", "replace").partition("=") for entry in entries if entry)
     return {name: value for name, _separator, value in pairs}
+
+
+def program(pid: int) -> str:
+    """A digest of the program and the command line of a process; empty where it is gone or another account's."""
+    try:
+        path = os.readlink(f"{PROC}/{pid}/exe").encode()
+        with open(f"{PROC}/{pid}/cmdline", "rb") as file:
+            return hashlib.sha256(path + b"\0" + file.read()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def started_at(pid: int) -> float:

@@ -85,8 +85,8 @@ def _decide_blue_green(wanted: Wanted, spec: UnitSpec, found: Found, digest: str
 def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: Found) -> Iterator[str]:
     """Why the running process is not the declared one.
 
-    Three witnesses: the digest in its environment, the variables themselves, and files that were edited before it
-    started (the digest in the unit cannot know of those).
+    Four witnesses: the digest in its environment, the variables themselves, files that were edited before it started
+    (the digest in the unit cannot know of those), and the command line that the last run left it with.
     """
     yield from (f"it may run with {_base(path)}" for path in unit.drop_ins if path in found.drop_ins)
     if unit.sub == "auto-restart":
@@ -99,12 +99,26 @@ def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: 
     if unit.process_digest != digest:
         yield "its declaration changed" if unit.process_digest else "it was not started from its unit"
         return
+    reasons = [*_edited(wanted, spec, unit, digest, found), *_strange_variables(wanted, spec, unit)]
+    known = found.manifest.trusted.deployed.get(unit.name, {}).get("program")
+    if not reasons and known and unit.program and unit.program != known:
+        reasons = ["its program or command line is not the one that was deployed"]
+    yield from reasons
+
+
+def _edited(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: Found) -> Iterator[str]:
+    """Yield a reason for each file that was edited before the process started and read it."""
     for path, expected in _read_at_start(wanted, spec, unit.name, digest):
         file = found.file(path)
         same = file.content is None or _without_order(file.content) == _without_order(expected)
         if not same and file.changed_at <= unit.started_at + CLOCK_SLACK:
             yield f"it has read {_base(path)} as edited on the host"
-    yield from _strange_variables(wanted, spec, unit)
+
+
+def reload_needed(unit: UnitFound, digest: str, found: Found) -> bool:
+    """Whether the manager holds another version of a unit than the one that was deployed with this digest."""
+    known = found.manifest.trusted.deployed.get(unit.name, {}).get("memory")
+    return unit.digest != digest or bool(known and unit.load == "loaded" and unit.memory != known)
 
 
 def _deaf(spec: UnitSpec, unit: UnitFound, found: Found) -> Iterator[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import unit_text
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import reload_needed, unit_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     Decision,
     FileFound,
@@ -40,7 +40,7 @@ def unit_items(wanted: Wanted, decision: Decision, found: Found) -> Iterator[Ite
     if (
         decision.action == "keep"
         and spec.started
-        and unit.digest != decision.digest
+        and reload_needed(unit, decision.digest, found)
         and not differs_on_disk(wanted, decision, found)
     ):
         yield Item("daemon-reload", decision.serving, "the unit as on disk", "the manager holds another version")

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, read
@@ -22,7 +23,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Wanted,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
-from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, lingers
+from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import REMEMBERED, Manager, lingers
 
 ENDED_BY_SIGNAL = ("2", "3")
 """What the kernel calls CLD_KILLED and CLD_DUMPED."""
@@ -76,6 +77,20 @@ def read_units(manager: Manager, names: Iterable[str]) -> dict[str, UnitFound]:
     return {unit.name: unit for unit in map(_unit, manager.show(list(names)))}
 
 
+def deployed(
+    manager: Manager, names: Iterable[str], known: Mapping[str, Mapping[str, str]], started: Container[str]
+) -> dict[str, dict[str, str]]:
+    """What each unit is left with; the program of a process that was not ``started`` just now is known already."""
+    return {
+        name: {
+            "memory": unit.memory,
+            "program": unit.program if name in started else known.get(name, {}).get("program") or unit.program,
+        }
+        for name, unit in read_units(manager, sorted(names)).items()
+        if unit.load == "loaded"
+    }
+
+
 def remaining(units: Iterable[str]) -> list[str]:
     """Name the processes that are left of units, in words."""
     return [f"{_proc.describe(pid, os.getuid())} of {unit}" for unit in units for pid in _proc.of_unit(unit)]
@@ -101,7 +116,18 @@ def _unit(properties: Mapping[str, str]) -> UnitFound:
         invocation=properties.get("InvocationID", ""),
         started_at=_proc.started_at(pid) if pid else 0.0,
         process=_proc.environment(pid) if pid else {},
+        memory=_memory(properties),
+        program=_proc.program(pid) if pid else "",
+        stopped_at=properties.get("InactiveEnterTimestamp", ""),
     )
+
+
+def _memory(properties: Mapping[str, str]) -> str:
+    """A digest of the unit as the manager holds it; of a command only what it is, not how it last ended."""
+    lines = [
+        line.partition(" ; start_time=")[0] for name in REMEMBERED for line in properties.get(name, "").split("\n")
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _all_paths(wanted: Wanted, names: Iterable[str]) -> set[str]:

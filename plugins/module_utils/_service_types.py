@@ -19,6 +19,9 @@ DIGEST_MARK = "@LLM_STACK_DIGEST@"
 
 DIGEST_VARIABLE = "LLM_STACK_DIGEST"
 
+HOME_MARK = "@LLM_STACK_HOME@"
+"""Stands in a file's text where the module writes the account's home, which only the host may know."""
+
 
 class ChangeError(Exception):
     """A change that did not work; str() says what failed, why, and what serves now.
@@ -152,6 +155,12 @@ class UnitFound:
     """When the main process started, in seconds since the epoch; 0 without a process."""
     process: Mapping[str, str] = field(default_factory=dict)
     """The environment of the main process."""
+    memory: str = ""
+    """A digest of what the manager holds of the unit beside its environment."""
+    program: str = ""
+    """A digest of the main process's program and command line."""
+    stopped_at: str = ""
+    """When it became inactive, in the manager's words; empty where it never was."""
 
     @property
     def running(self) -> bool:
@@ -180,10 +189,15 @@ class PortFound:
 class Manifest:
     """What the last completed run left on the host; ``ok`` is False where it is missing or was edited."""
 
-    files: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Paths, each with the keyed digest of its content."""
     units: tuple[str, ...] = ()
     ok: bool = False
     exists: bool = False
+    deployed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Per unit the ``memory`` and the ``program`` it was left with."""
+    written: str = ""
+    """When that run ended."""
 
     @property
     def trusted(self) -> Manifest:

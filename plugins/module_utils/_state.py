@@ -69,7 +69,8 @@ class State:
             record = json.loads(content)
             body = {key: value for key, value in record.items() if key != "checksum"}
             intact = record["checksum"] == _checksum(body)
-            return Manifest(tuple(record["files"]), tuple(record["units"]), intact, True)
+            files, deployed = dict(record["files"]), dict(record.get("deployed", {}))
+            return Manifest(files, tuple(record["units"]), intact, True, deployed, record.get("written", ""))
         except UNREADABLE:
             return Manifest(exists=True)
 

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,Environment,MainPID,NRestarts,Result,"
-    "ExecMainCode,ExecMainStatus,InvocationID"
+    "ExecMainCode,ExecMainStatus,InvocationID,InactiveEnterTimestamp"
 )
+REMEMBERED = ("ExecStartPre", "ExecStart", "ExecStartPost", "EnvironmentFiles", "Restart", "KillMode")
+"""What tells a unit in the manager's memory from another with the same digest; without what changes while it runs."""
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 """What programs write to colour a terminal; a journal keeps it."""
 TIMEOUT = 90.0
@@ -71,11 +73,8 @@ class Manager:
         """The properties of each unit, in the order asked; a unit nobody knows has LoadState=not-found."""
         if not units:
             return []
-        text = self.systemctl("show", "--property", PROPERTIES, "--", *units)
-        return [
-            dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
-            for block in text.strip("\n").split("\n\n")
-        ]
+        text = self.systemctl("show", "--property", ",".join((PROPERTIES, *REMEMBERED)), "--", *units)
+        return [_properties(block) for block in text.strip("\n").split("\n\n")]
 
     def journal(self, unit: str, invocation: str, lines: int = 400) -> list[str]:
         """The messages of one start of a unit, oldest first; empty where the journal cannot be read."""
@@ -109,6 +108,16 @@ class Manager:
             said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
             raise ManagerError(f"{shlex.join(command)}: {said}")
         return done.stdout
+
+
+def _properties(block: str) -> dict[str, str]:
+    """Read one unit's properties; one that is told several times, such as a command, keeps all its lines."""
+    found: dict[str, str] = {}
+    for line in block.splitlines():
+        name, mark, value = line.partition("=")
+        if mark:
+            found[name] = f"{found[name]}\n{value}" if name in found else value
+    return found
 
 
 def unset_variables(manager: Manager, prefixes: tuple[str, ...]) -> None:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove, switch_symlink, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_files
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import reload_needed
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import secret_values
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_file, read_units
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import deployed, read_file, read_units
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     ChangeError,
     Comparison,
@@ -95,15 +96,14 @@ class Transaction:
         self.on_step("linger")
         self._linger()
         self.on_step("write")
-        reload_needed = self._write(late=False)
+        units_changed = self._write(late=False) or bool(self.found.drop_ins)
         for path in self.found.drop_ins:
             self.state.keep(path)
-            reload_needed = True
         # Not only after a write of this run: one that was killed may have written and not reloaded.
         if (
-            reload_needed
+            units_changed
             or self.found.interrupted
-            or any(self.found.unit(d.serving).digest != d.digest for d in self.comparison.decisions)
+            or any(reload_needed(self.found.unit(d.serving), d.digest, self.found) for d in self.comparison.decisions)
         ):
             self.on_step("daemon-reload")
             self.manager.systemctl("daemon-reload")
@@ -220,7 +220,8 @@ class Transaction:
         contents.update({write.path: write.content for write in comparison.writes})
         files = {path: hashlib.sha256(found.salt + content).hexdigest() for path, content in contents.items()}
         units = {*self.wanted.unit_names, *record.units} - {*comparison.orphan_units}
-        self.state.write_manifest(files, sorted(units), self.facts)
+        left = deployed(self.manager, units, record.deployed, self.ready)
+        self.state.write_manifest(files, sorted(units), {**self.facts, "deployed": left})
         self.on_step("end")
         self.state.drop_snapshot()
 

@@ -68,6 +68,7 @@ class Unit:
     invocation: str = ""
     pid: int = 0
     started_at: float = 0.0
+    command: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     bound: tuple[str, int] | None = None
@@ -233,6 +234,7 @@ class SimulatedHost:
             "ExecMainCode": "2" if unit.killed else "1",
             "ExecMainStatus": str(unit.exit_code),
             "InvocationID": unit.invocation,
+            "ExecStart": " ".join(self._assigned(unit, "ExecStart")),
         }
 
     # --- verbs -----------------------------------------------------------------------------------------------
@@ -343,6 +345,7 @@ class SimulatedHost:
         unit.pid, unit.started_at = self.pids, self.now
         unit.active, unit.sub = "activating", "start"
         unit.environ, unit.settings = self._read_at_start(unit)
+        unit.command = " ".join(self._assigned(unit, "ExecStart"))
         self._at(unit, BOOT_SECONDS, lambda: self._boot(unit))
 
     def _listen(self, unit: Unit) -> None:
@@ -432,6 +435,9 @@ class SimulatedHost:
 
     def started_at(self, pid: int) -> float:
         return self._process(pid).started_at
+
+    def program(self, pid: int) -> str:
+        return self._process(pid).command
 
     def environment(self, pid: int) -> dict[str, str]:
         return dict(self._process(pid).environ)

@@ -162,6 +162,19 @@ def memory_of_another_unit(host: SimulatedHost) -> None:
     unit.text = (unit.text or "").replace("LLM_STACK_DIGEST=", "LLM_STACK_DIGEST=0")
 
 
+def edited_unit_put_back_after_a_reload(host: SimulatedHost) -> None:
+    before = at(host, f"{UNITS}/server.service").read_bytes()
+    edited_unit_after_a_reload(host)
+    host.edit(at(host, f"{UNITS}/server.service"), before)
+
+
+def edited_unit_put_back_after_a_restart(host: SimulatedHost) -> None:
+    before = at(host, f"{UNITS}/server.service").read_bytes()
+    edited_unit_and_restarted(host)
+    host.edit(at(host, f"{UNITS}/server.service"), before)
+    host.systemctl("daemon-reload")
+
+
 def drop_in(host: SimulatedHost) -> None:
     host.edit(at(host, f"{UNITS}/server.service.d/90-mine.conf"), b"[Service]\nEnvironment=EXTRA=1\n")
 
@@ -296,6 +309,16 @@ DRIFT: list[object] = [
         memory_of_another_unit,
         [("daemon-reload", "server.service", "the manager holds another version")],
         id="a manager that has not read the unit",
+    ),
+    pytest.param(
+        edited_unit_put_back_after_a_reload,
+        [("daemon-reload", "server.service", "the manager holds another version")],
+        id="a manager that holds an edit that is no longer on disk",
+    ),
+    pytest.param(
+        edited_unit_put_back_after_a_restart,
+        [(STALE, "server.service", "its program or command line is not the one that was deployed")],
+        id="a process of an edit that is neither on disk nor in memory any more",
     ),
     pytest.param(
         drop_in,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,24 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     return make
 
 
+COMMAND = "{ path=/bin/x ; argv[]=/bin/x %s ; ignore_errors=no ; start_time=[%s] ; pid=%s ; code=(null) ; status=0/0 }"
+
+
+def test_what_the_manager_holds_is_told_apart_but_not_by_how_it_last_ran(command: Command) -> None:
+    def memory(*commands: str) -> str:
+        text = "Id=a.service\n" + "".join(f"ExecStartPost={each}\n" for each in commands)
+        command("systemctl", text)
+        return read_units(Manager(1000), ["a.service"])["a.service"].memory
+
+    first, second = COMMAND % ("one", "n/a", 0), COMMAND % ("two", "n/a", 0)
+    assert memory(first, second) == memory(COMMAND % ("one", "Mon 2026-11-23 04:00:00 UTC", 71), second)
+    assert len({memory(first, second), memory(first), memory(second), memory(second, first), memory()}) == 5
+
+
 def test_one_call_answers_for_all_units(command: Command) -> None:
     calls = command("systemctl", f"{RUNNING}\n{SOCKET}\n{UNKNOWN}")
-    found = read_units(Manager(1000), ["llamacpp-tiny.service", "litellm.socket", "no.service"])
+    read = read_units(Manager(1000), ["llamacpp-tiny.service", "litellm.socket", "no.service"])
+    found = {name: replace(unit, memory="") for name, unit in read.items()}
     assert found == {
         "llamacpp-tiny.service": UnitFound(
             name="llamacpp-tiny.service",
@@ -111,8 +127,9 @@ def test_one_call_answers_for_all_units(command: Command) -> None:
         ),
         "no.service": UnitFound(name="no.service", result="success"),
     }
+    asked = ",".join((_systemd.PROPERTIES, *_systemd.REMEMBERED))
     assert calls.read_text() == (
-        f"--user --no-pager show --property {_systemd.PROPERTIES} -- llamacpp-tiny.service litellm.socket no.service\n"
+        f"--user --no-pager show --property {asked} -- llamacpp-tiny.service litellm.socket no.service\n"
     )
 
 
