@@ -31,6 +31,7 @@ MODEL = Field(
         "tools": Field("bool"),
         "context": Field("int", "a number of tokens", low=256, high=16777216),
         "standby": Field("bool"),
+        "slot": Field("name", hint="Write a name for what only one model at a time holds, such as gpu."),
         "tags": Field("list", item=Field("text")),
         "limits": LIMITS,
         "fallbacks": _NAMES,
@@ -77,6 +78,8 @@ VARIABLES: Mapping[str, Field] = {
     "apps": Field("map", key=_NAME, item=APP, what="a mapping of names to apps"),
     "gateway": GATEWAY,
     "layers": Field("list", item=_layer_entries.FIELD),
+    # Written by make swap.
+    "active": Field("map", key=_NAME, item=_NAME, what="a mapping of slots to models"),
     "ollama": OLLAMA,
     # Written by make pin; what they hold is checked where it is used.
     "model_lock": Field("map", key=_NAME, item=Field("map"), what="a mapping of models to what they are pinned to"),
@@ -110,6 +113,7 @@ class Model:
     tools: bool = False
     context: int = 0
     standby: bool = False
+    slot: str | None = None
     tags: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
@@ -163,6 +167,7 @@ class Declaration:
     gateway: Gateway
     hosts: Mapping[str, Host]
     layers: tuple[_layer_entries.Entry, ...] = ()
+    active: Mapping[str, str] = field(default_factory=dict)
     ollama: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -231,6 +236,7 @@ def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
         gateway=_gateway(_mapping(sound.get("gateway"))),
         hosts={name: _host(name, each) for name, each in _mapping(written.get("hosts")).items()},
         layers=_layer_entries.entries(written.get("layers"), written.get("layer_files")),
+        active=_mapping(sound.get("active")),
         ollama=_mapping(sound.get("ollama")),
     )
 

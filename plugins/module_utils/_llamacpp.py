@@ -246,5 +246,6 @@ def _planned(instance: Instance) -> dict[str, Any]:
         "server": options.get("server", "native"),
         "needs_key": instance.needs_key,
         "standby": model.standby,
+        "slot": model.slot,
         "settings": derive(model.name, model.context, options, instance.bind, instance.port),
     }

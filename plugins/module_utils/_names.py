@@ -61,12 +61,18 @@ def _circle(start: str, models: Mapping[str, Model]) -> list[str]:
         way = ways.popleft()
         model = models.get(way[-1])
         for name in model.fallbacks if model else ():
-            if name == start and len(way) > 1:
+            if name == start and len(way) > 1 and not _share_a_slot(way, models):
                 return way
             if name not in visited:
                 visited.add(name)
                 ways.append([*way, name])
     return []
+
+
+def _share_a_slot(names: Collection[str], models: Mapping[str, Model]) -> bool:
+    """Whether only one of these models runs at a time: they can answer for each other, and none hands a request on."""
+    slots = {models[name].slot for name in names}
+    return len(slots) == 1 and None not in slots
 
 
 def _check_fallbacks(model: Model, declared: Declaration) -> Iterator[Problem]:
@@ -117,14 +123,16 @@ def check_standby(models: Mapping[str, Model]) -> Iterator[Problem]:
             yield Problem(f"{model.path}.standby", True, wrong, remedy)
 
 
-def answering(name: str, models: Mapping[str, Model]) -> list[str]:
-    """The running models that answer for a name, in the order they are tried."""
-    return [name] if not models[name].standby else chain(name, models)
+def answering(name: str, models: Mapping[str, Model], asked: Collection[str] = ()) -> list[str]:
+    """The running models that answer for a name, in the order they are tried; not those that were ``asked`` before."""
+    return [name] if not models[name].standby else chain(name, models, asked)
 
 
-def chain(name: str, models: Mapping[str, Model]) -> list[str]:
+def chain(name: str, models: Mapping[str, Model], asked: Collection[str] = ()) -> list[str]:
     """The running models that a model falls back to; one that stands by is replaced by those that answer for it."""
-    found = [each for fallback in models[name].fallbacks for each in answering(fallback, models)]
+    asked = {*asked, name}
+    open_ways = [fallback for fallback in models[name].fallbacks if fallback not in asked]
+    found = [each for fallback in open_ways for each in answering(fallback, models, asked)]
     return list(dict.fromkeys(found))
 
 

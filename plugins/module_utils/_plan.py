@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _gateway, _ollama, _providers
@@ -28,18 +28,20 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
     key_variable,
     route,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._slot_plan import occupied, slots
 
 if TYPE_CHECKING:
     from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Merged
 
 
-def plan(written: Mapping[str, Any]) -> dict[str, Any]:
+def plan(written: Mapping[str, Any], emptied: Collection[str] = ()) -> dict[str, Any]:
     """Derive the full state of all hosts, or raise a StackError with every problem of the declaration.
 
     ``written`` has the keys models, routes, aliases, apps, gateway, layers, and hosts: a mapping of inventory names to
     {groups, address, has_instance_key}. ``layer_files`` has what was read of the files of layers, by their names.
+    In the slots that are ``emptied`` every model stands by.
     """
-    declared, routing = read(written)
+    declared, routing = read(written, emptied)
     config = _gateway.config(declared, routing)
     merged = stacked(declared, config) if declared.layers else None
     config = merged.config if merged else config
@@ -51,13 +53,14 @@ def plan(written: Mapping[str, Any]) -> dict[str, Any]:
     return _derived(declared, routing, config)
 
 
-def read(written: Mapping[str, Any]) -> tuple[Declaration, Routing]:
+def read(written: Mapping[str, Any], emptied: Collection[str] = ()) -> tuple[Declaration, Routing]:
     """Give the declaration and where everything runs, or raise a StackError with every problem."""
     declared, problems = parse(written)
     declared, unserved = engines(declared)
     routing, more = route(declared)
+    declared, routing, crowded = occupied(declared, routing, emptied)
     problems += _ollama.clashes(each for each in declared.models.values() if each.engine == "ollama")
-    problems += [*unserved, *more, *check_names(declared), *check_settings(declared)]
+    problems += [*unserved, *more, *crowded, *check_names(declared), *check_settings(declared)]
     problems += check_interplay(declared, routing)
     problems += [*_apps.check_apps(declared), *_providers.check_providers(declared, routing.gateways)]
     # What follows can be told only when every name is known.
@@ -101,6 +104,7 @@ def _derived(declared: Declaration, routing: Routing, config: Mapping[str, Any])
             hosts.setdefault(name, {})["litellm"] = _gateway_of(name, declared, routing, gateways)
     return {
         "hosts": hosts,
+        "slots": {each.name: each.as_dict() for each in slots(declared, routing)},
         "checklist": checklist(declared, routing, gateways),
         "summary": _summary(declared, routing, config),
     }

@@ -15,6 +15,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOT
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import is_secret
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence, evidence_of
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_types import Choice, Setting
+from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_flags import FLAGS, VLLM_VERSION
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_options import (
     DERIVED,
     DERIVED_VARIABLES,
@@ -81,24 +82,34 @@ def _is_path(text: str) -> bool:
 def _check_extra(extra: Mapping[Any, Any], options: Mapping[str, Any], path: str) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for flag, value in extra.items():
-        below, name = f"{path}.vllm.extra.{flag}", str(flag).replace("-", "_")
+        name = str(flag).replace("-", "_").removeprefix("__")
         first = seen.setdefault(name, str(flag))
-        typed = nearest(name, [*OPTIONS, *DERIVED])
+        wrong, remedy = _wrong_flag(str(flag), name, name in options)
         if first != str(flag):
-            yield Problem(below, NOTHING, f"is the same flag as {first}.", "Remove one of them.")
-        elif str(flag).startswith("-"):
-            yield Problem(below, NOTHING, "begins with a dash.", f"Write {str(flag).lstrip('-')}.")
-        elif not _FLAG.fullmatch(str(flag)):
-            yield Problem(below, NOTHING, "cannot be a flag of vLLM.", "Write its long name in lower case.")
-        elif name in OPTIONS:
-            again = ", where it already is" if name in options else ""
-            yield Problem(below, NOTHING, f"has an option of its own{again}.", f"Write it as vllm.{name}.")
-        elif name in DERIVED:
-            yield Problem(below, NOTHING, f"is derived from {DERIVED[name]}.", "Write it there, and remove it here.")
-        elif is_secret(name, value):
-            yield Problem(below, NOTHING, "holds a secret in plain text.", _VAULT)
-        elif typed.startswith("Did you mean"):
-            yield Problem(below, NOTHING, "is no flag of vLLM, but close to one that has a place of its own.", typed)
+            wrong, remedy = f"is the same flag as {first}.", "Remove one of them."
+        elif not wrong and is_secret(name, value):
+            wrong, remedy = "holds a secret in plain text.", _VAULT
+        elif not wrong and value is None:
+            wrong, remedy = "has no value.", "Write true for a flag that takes none."
+        if wrong:
+            yield Problem(f"{path}.vllm.extra.{flag}", NOTHING, wrong, remedy)
+
+
+def _wrong_flag(flag: str, name: str, again: bool) -> tuple[str, str]:
+    """What is wrong with a flag, and what to write instead; a later vLLM may know one that is not like any other."""
+    if flag.startswith("-"):
+        return "begins with a dash.", f"Write {flag.lstrip('-')}."
+    if not _FLAG.fullmatch(flag):
+        return "cannot be a flag of vLLM.", "Write its long name in lower case."
+    if name in OPTIONS:
+        where = ", and it is written there too" if again else ""
+        return f"has an option of its own{where}.", f"Write it as vllm.{name}."
+    if name in DERIVED:
+        return f"is derived from {DERIVED[name]}.", "Write it there, and remove it here."
+    if name.removeprefix("no_") in FLAGS:
+        return "", ""
+    close = nearest(name, FLAGS)
+    return (f"is no flag of vLLM {VLLM_VERSION}.", close) if close.startswith("Did you mean") else ("", "")
 
 
 def _check_env(env: Mapping[Any, Any], path: str) -> Iterator[Problem]:
@@ -206,11 +217,12 @@ def _planned(instance: Instance) -> dict[str, Any]:
         "port": instance.port,
         "needs_key": instance.needs_key,
         "standby": model.standby,
-        "slot": options.get("slot"),
+        "slot": model.slot,
         "tools": model.tools,
         "context": model.context,
         "source": source_of(model.source, options).as_dict(),
         "tool_calling": _tool_calling_of(choice(model.source, options)),
         "settings": settings(model.name, model.source, model.context, options, instance.bind, instance.port),
         "env": env(options),
+        "accept": list(options.get("accept", ())),
     }
