@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from ollama_openai import v1_answer, v1_chunks, v1_error, v1_model, whole
-from ollama_store import Model, Refusal, Store, environment, parsed, shown
+from ollama_store import Model, Refusal, Store, encoded, environment, parsed, shown
 
 DEFAULT_CONTEXT, DEFAULT_PORT = 4096, 11434
 LOCAL_NAMES = re.compile(r"localhost|.*\.(local|internal|localhost)|127\.[\d.]+|\[?::1\]?|10\..*|192\.168\..*")
@@ -417,7 +417,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, b"", "")
 
     def _json(self, value: object, status: int = 200) -> None:
-        self._send(status, json.dumps(value).encode(), "application/json; charset=utf-8")
+        self._send(status, encoded(value), "application/json; charset=utf-8")
 
     def _send(self, status: int, content: bytes, kind: str) -> None:
         self.send_response(status)
@@ -449,7 +449,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _chunk(self, line: dict[str, Any]) -> None:
-        content = json.dumps(line).encode() + b"\n"
+        content = encoded(line) + b"\n"
         self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
         self.wfile.flush()
 
