@@ -180,7 +180,7 @@ def test_a_second_server_on_a_port_ends_with_these_words(kind: str, tmp_path: Pa
     with servers.started(kind, tmp_path / "first") as url:
         address = url.removeprefix("http://")
         environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "OLLAMA_HOST": address}
-        how = {"env": environment, "capture_output": True, "text": True, "timeout": 20, "check": False}
-        done = subprocess.run([*command, "serve"], **how)
+        how = {"env": environment, "capture_output": True, "text": True, "timeout": 20}
+        done = subprocess.run([*command, "serve"], check=False, **how)
     assert done.returncode == 1
     assert f"Error: listen tcp {address}: bind: address already in use" in done.stderr
