@@ -118,7 +118,7 @@ def _unit(properties: Mapping[str, str]) -> UnitFound:
         process=_proc.environment(pid) if pid else {},
         memory=_memory(properties),
         program=_proc.program(pid) if pid else "",
-        stopped_at=properties.get("InactiveEnterTimestamp", ""),
+        stopped_at=float(properties.get("InactiveEnterTimestamp", "").lstrip("@") or 0),
     )
 
 

@@ -159,8 +159,8 @@ class UnitFound:
     """A digest of what the manager holds of the unit beside its environment."""
     program: str = ""
     """A digest of the main process's program and command line."""
-    stopped_at: str = ""
-    """When it became inactive, in the manager's words; empty where it never was."""
+    stopped_at: float = 0.0
+    """When it became inactive, in seconds since the epoch; 0 where it never was."""
 
     @property
     def running(self) -> bool:

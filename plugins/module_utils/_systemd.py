@@ -73,7 +73,9 @@ class Manager:
         """The properties of each unit, in the order asked; a unit nobody knows has LoadState=not-found."""
         if not units:
             return []
-        text = self.systemctl("show", "--property", ",".join((PROPERTIES, *REMEMBERED)), "--", *units)
+        text = self.systemctl(
+            "show", "--timestamp=unix", "--property", ",".join((PROPERTIES, *REMEMBERED)), "--", *units
+        )
         return [_properties(block) for block in text.strip("\n").split("\n\n")]
 
     def journal(self, unit: str, invocation: str, lines: int = 400) -> list[str]:

@@ -51,7 +51,9 @@ options:
       - O(files), O(units) and O(requires) in one dictionary, such as a filter returns; it replaces the three options.
     type: dict
   files:
-    description: Files that belong to the services.
+    description:
+      - Files that belong to the services.
+      - In their content C(@LLM_STACK_HOME@) stands for the account's home, for programs that do not read C(~).
     type: list
     elements: dict
     default: []
@@ -177,8 +179,10 @@ options:
           - What it is; V(environment) of M(lab.llm_stack.python_env), V(release) of M(lab.llm_stack.release).
           - V(file) is compared by fingerprint, V(download) by the checksum with which it was fetched, V(program) only
             has to be executable.
+          - V(snapshot) is a folder of M(lab.llm_stack.model_snapshot), or without a digest any whole model folder.
+          - V(preflight) is the record of a M(lab.llm_stack.preflight) that found nothing against this very instance.
         type: str
-        choices: [environment, release, file, download, program]
+        choices: [environment, release, file, download, program, snapshot, preflight]
         required: true
       path:
         description: Where it is.
@@ -239,7 +243,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 items:
-  description: Every difference between declaration and host, found before anything was changed.
+  description:
+    - Every difference between declaration and host, found before anything was changed.
+    - The C(blame) is V(corrective) where the host was changed since the last run, V(intentional) where the declaration
+      was, V(conflict) where both were. The C(since) is in UTC, and empty where nothing tells.
   returned: always
   type: list
   elements: dict
@@ -249,6 +256,8 @@ items:
       expected: runs what is declared
       actual: its declaration changed
       remedy: deploy
+      blame: intentional
+      since: "2026-11-22T19:04:12Z"
 checked:
   description: How many things were compared; so that no difference is not mistaken for blindness.
   returned: always
@@ -291,7 +300,13 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._requires import ide
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_spec import SpecError, wanted_from
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import ChangeError, Comparison, Found, Item
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    ChangeError,
+    Comparison,
+    Found,
+    Item,
+    Wanted,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
@@ -310,6 +325,7 @@ FILE = {
     "secret": {"type": "bool", "default": False},
     "generate": {"type": "dict", "default": {}},
 }
+KINDS = ["environment", "release", "file", "download", "program", "snapshot", "preflight"]
 UNIT = {
     "name": {"type": "str", "required": True},
     "content": {"type": "str"},
@@ -327,7 +343,7 @@ UNIT = {
     "settle": {"type": "float", "default": 2},
 }
 REQUIREMENT = {
-    "kind": {"type": "str", "choices": ["environment", "release", "file", "download", "program"], "required": True},
+    "kind": {"type": "str", "choices": KINDS, "required": True},
     "path": {"type": "path", "required": True},
     "digest": {"type": "str", "default": ""},
     "src": {"type": "str"},
@@ -401,14 +417,16 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
     found = read_found(wanted, manager, state, account, identities(wanted.requires, missing))
     wanted = with_generated(wanted, found)
     comparison = compare(wanted, found, module.params["prune"])
-    result = _result(comparison, found)
+    result = _result(comparison, wanted, found)
     if comparison.items and not module.check_mode:
         _refuse_strangers(module, comparison.items)
         facts = {"account": account, "holder": module.params["holder"]}
+        from ansible_collections.lab.llm_stack.plugins.module_utils._ledger_host import learn
         from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import Transaction
 
         transaction = Transaction(wanted, found, comparison, manager, state, facts)
         transaction.run()
+        learn(manager, state.root, transaction.ready)
         result.update(ready=transaction.ready, outage_s=transaction.outages.seconds)
     return result
 
@@ -433,18 +451,27 @@ def absent(module: AnsibleModule, manager: Manager, state: State) -> dict[str, A
 
         remove_all(units, files, manager, state)
     comparison = Comparison(tuple(items), (), (), (), ())
-    return _result(comparison, Found())
+    return _result(comparison, Wanted(state.name, ""), Found())
 
 
-def _result(comparison: Comparison, found: Found) -> dict[str, Any]:
+def _result(comparison: Comparison, wanted: Wanted, found: Found) -> dict[str, Any]:
     return {
         "changed": bool(comparison.items),
-        "items": [item.as_dict() for item in comparison.items],
+        "items": _items(comparison, wanted, found),
         "missing": [],
         "checked": len(comparison.writes) + 3 * len(comparison.decisions) + len(found.ports) + len(found.requires) + 2,
         "serving": {decision.spec.name: decision.serving for decision in comparison.decisions},
         "diff": _diffs(comparison, found),
     }
+
+
+def _items(comparison: Comparison, wanted: Wanted, found: Found) -> list[dict[str, str]]:
+    """The differences, each with who is to blame. A check that finds nothing need not load the code for it."""
+    if not comparison.items:
+        return []
+    from ansible_collections.lab.llm_stack.plugins.module_utils._drift_blame import attributed
+
+    return attributed(comparison, wanted, found)
 
 
 def _diffs(comparison: Comparison, found: Found) -> list[dict[str, str]]:

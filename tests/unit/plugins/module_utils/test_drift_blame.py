@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Who is to blame for a difference, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils._drift_blame import attributed
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileSpec, Wanted
+from example_services import server
+from simulated_host import SimulatedHost, deploy
+
+ENV = ".config/example/server.env"
+
+
+@pytest.fixture
+def deployed(host: SimulatedHost) -> SimulatedHost:
+    deploy(host, server(host.home))
+    host.sleep(3600)
+    return host
+
+
+def declared_anew(host: SimulatedHost) -> Wanted:
+    """The same server with another value in its configuration."""
+    wanted = server(host.home)
+    files = tuple(replace(file, content=file.content + b"SRV_NEW=1\n") for file in wanted.files)
+    return replace(wanted, files=files)
+
+
+def blames(host: SimulatedHost, wanted: Wanted) -> dict[str, str]:
+    wanted, comparison, found = host.read(wanted)
+    return {item["kind"]: item["blame"] for item in attributed(comparison, wanted, found)}
+
+
+def test_on_a_bare_host_everything_is_the_declarations(host: SimulatedHost) -> None:
+    host.lingering = False
+    found = blames(host, server(host.home))
+    assert set(found) == {"linger", "file", "unit-file", "not-active", "not-enabled"}
+    assert set(found.values()) == {"intentional"}
+
+
+def test_a_file_of_somebody_else_in_our_place_is_a_conflict(host: SimulatedHost) -> None:
+    host.edit(host.home / ENV, b"mine\n")
+    assert blames(host, server(host.home))["file"] == "conflict"
+
+
+def edit(host: SimulatedHost) -> None:
+    host.edit(host.home / ENV, b"SRV_A=other\n")
+
+
+def nothing(_host: SimulatedHost) -> None:
+    pass
+
+
+def stop(host: SimulatedHost) -> None:
+    host.systemctl("stop", "server.service")
+
+
+def disable(host: SimulatedHost) -> None:
+    host.systemctl("disable", "server.service")
+
+
+def remove_linger(host: SimulatedHost) -> None:
+    host.lingering = False
+
+
+@pytest.mark.parametrize(
+    ("inject", "wanted", "expected"),
+    [
+        pytest.param(edit, lambda host: server(host.home), {"file": "corrective"}, id="the host was edited"),
+        pytest.param(stop, lambda host: server(host.home), {"not-active": "corrective"}, id="the service was stopped"),
+        pytest.param(disable, lambda host: server(host.home), {"not-enabled": "corrective"}, id="it was disabled"),
+        pytest.param(remove_linger, lambda host: server(host.home), {"linger": "corrective"}, id="linger went"),
+        pytest.param(
+            nothing,
+            declared_anew,
+            {"file": "intentional", "unit-file": "intentional", "stale-process": "intentional"},
+            id="the declaration was changed",
+        ),
+        pytest.param(
+            edit,
+            declared_anew,
+            {"file": "conflict", "unit-file": "intentional", "stale-process": "intentional"},
+            id="both were changed",
+        ),
+        pytest.param(
+            nothing,
+            lambda host: replace(server(host.home), units=()),
+            {"orphan-unit": "intentional"},
+            id="a unit is no longer declared",
+        ),
+    ],
+)
+def test_who_is_to_blame(
+    deployed: SimulatedHost,
+    inject: Callable[[SimulatedHost], None],
+    wanted: Callable[[SimulatedHost], Wanted],
+    expected: dict[str, str],
+) -> None:
+    inject(deployed)
+    assert blames(deployed, wanted(deployed)) == expected
+
+
+def test_a_new_file_of_the_declaration_is_nobodys_edit(deployed: SimulatedHost) -> None:
+    wanted = server(deployed.home)
+    path = str(deployed.home / ".config/example/extra")
+    wanted = replace(wanted, files=(*wanted.files, FileSpec(path, b"x\n")))
+    assert blames(deployed, wanted)["file"] == "intentional"
+
+
+def test_since_when_is_told_where_something_tells_it(deployed: SimulatedHost) -> None:
+    edit(deployed)
+    wanted, comparison, found = deployed.read(server(deployed.home))
+    (item,) = attributed(comparison, wanted, found)
+    assert item["since"].startswith("1970-01-01T")
+    deployed.systemctl("disable", "server.service")
+    wanted, comparison, found = deployed.read(server(deployed.home))
+    assert [item["since"] for item in attributed(comparison, wanted, found) if item["kind"] == "not-enabled"] == [""]
