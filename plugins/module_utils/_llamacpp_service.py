@@ -5,16 +5,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_software import (
+    Install,
+    Software,
+    native,
+    python,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._quoting import env_file
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
     data_dir,
-    environment,
     join_port,
     specifier,
 )
@@ -27,26 +31,22 @@ START_MARGIN = 30
 def llamacpp_service(
     instances: Sequence[Mapping[str, Any]],
     *,
-    method: str,
     home: str,
     ready_timeout: int,
-    lock: str = "",
-    python: str = "",
-    release: Mapping[str, str] | None = None,
-    program: str = "",
     api_key: str = "",
     source_directory: str = "",
     fingerprints: Mapping[str, str] | None = None,
+    **install: Any,  # noqa: ANN401 - the fields of Install type them
 ) -> dict[str, Any]:
-    """Return the declaration of the transaction, the models to fetch, and what the method installs.
+    """Return the declaration of the transaction, the models to fetch, and the software to install.
 
-    ``ready_timeout`` is in seconds; ``fingerprints`` tells the model files on the controller apart, by their paths.
-    Raises StackError when the method lacks what it needs.
+    ``ready_timeout`` is in seconds; ``fingerprints`` tells the model files on the controller apart, by their paths;
+    ``install`` holds the fields of Install. Raises StackError when the method lacks what it needs.
     """
     instances = [_with_files(each, home, source_directory, fingerprints or {}) for each in instances]
     config = config_dir(home, "llamacpp")
-    software = _software(method, home, config, lock, python, release or {}, program)
-    scripts = ["ready.py", *(["llama_server.py"] if method == "pip" else [])]
+    servers = dict(_servers(instances, Install(**install), home, config))
+    scripts = ["ready.py", *(each.script for each in servers.values() if each.script)]
     return {
         "declaration": {
             "files": [
@@ -55,13 +55,30 @@ def llamacpp_service(
                 *(_settings_file(config, instance) for instance in instances),
             ],
             "units": [
-                _unit(config, scripts, software["argv"], home, ready_timeout, each, relations(each, instances))
+                _unit(config, servers[_kind(each)], home, ready_timeout, each, relations(each, instances))
                 for each in instances
             ],
-            "requires": [software["requires"], *map(_model, instances)],
+            "requires": [*(need for each in servers.values() for need in each.requires), *map(_model, instances)],
         },
         "models": [_fetched(each) for each in instances if each["source"]["origin"] != "host"],
+        "releases": [archive for each in servers.values() for archive in each.releases],
+        "python": servers["python"].build if "python" in servers else {},
     }
+
+
+def _servers(
+    instances: Sequence[Mapping[str, Any]], install: Install, home: str, config: str
+) -> Iterator[tuple[str, Software]]:
+    """Give the servers that the instances need; a host without any keeps the native one."""
+    kinds = {_kind(each) for each in instances}
+    if "native" in kinds or not kinds:
+        yield "native", native(install, home, config)
+    if "python" in kinds:
+        yield "python", python(install, home, config)
+
+
+def _kind(instance: Mapping[str, Any]) -> str:
+    return str(instance.get("server") or "native")
 
 
 def _with_files(
@@ -82,43 +99,6 @@ def _with_files(
 def _fetched(instance: Mapping[str, Any]) -> dict[str, Any]:
     """A model file that the install step brings to the host."""
     return {**instance["source"], **{key: instance[key] for key in ("name", "target", "from")}}
-
-
-def _software(
-    method: str, home: str, config: str, lock: str, python: str, release: Mapping[str, str], program: str
-) -> dict[str, Any]:
-    """The server's command without its settings, and what must be installed for it."""
-    if method == "pip":
-        built = environment(home, "llamacpp", lock, python)
-        argv = [f"{built['path']}/bin/python", f"{config}/llama_server.py"]
-        return {"argv": argv, "requires": {"kind": "environment", **built}}
-    if method == "release":
-        problems = list(_release_problems(release))
-        if problems:
-            raise StackError(problems)
-        path = f"{data_dir(home, 'releases')}/llamacpp/{release['version']}-{release['sha256'][:8]}"
-        argv = [f"{path}/{release.get('program', 'llama-server')}"]
-        return {"argv": argv, "requires": {"kind": "release", "path": path, "digest": release["sha256"]}}
-    if not re.fullmatch(r"/[^\s\"'\\$%;]+", program):
-        wrong = "is not the absolute path of a program, without spaces, quotes and $."
-        raise StackError([Problem("llamacpp_program", program, wrong, "Write one such as /usr/bin/llama-server.")])
-    return {"argv": [program], "requires": {"kind": "program", "path": program}}
-
-
-def _release_problems(release: Mapping[str, str]) -> Iterator[Problem]:
-    """What an archive lacks to be pinned; a checksum that nobody published is never invented."""
-    patterns = {"version": r"[\w.+-]+", "url": r"https?://.+", "sha256": r"[0-9a-f]{64}"}
-    remedies = {
-        "version": "Write the version that the archive holds.",
-        "url": "Write the address of the archive, of the publisher or of a mirror.",
-        "sha256": "Write the checksum that the publisher states, as 64 hexadecimal digits.",
-    }
-    for name, pattern in patterns.items():
-        if not re.fullmatch(pattern, str(release.get(name, ""))):
-            found = release.get(name, NOTHING)
-            yield Problem(
-                f"llamacpp_release.{name}", found, "does not pin the archive of the method release.", remedies[name]
-            )
 
 
 def _secrets(config: str, instances: Sequence[Mapping[str, Any]], api_key: str) -> list[dict[str, Any]]:
@@ -144,8 +124,7 @@ def _settings_file(config: str, instance: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unit(
     config: str,
-    scripts: Sequence[str],
-    argv: Sequence[str],
+    software: Software,
     home: str,
     ready_timeout: int,
     instance: Mapping[str, Any],
@@ -154,6 +133,7 @@ def _unit(
     name, port, bind = instance["name"], instance["port"], instance["bind"]
     environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
     url = f"http://{join_port(bind, port)}"
+    scripts = ["ready.py", *([software.script] if software.script else [])]
     ready = ["/usr/bin/python3", f"{config}/ready.py", url, name, str(ready_timeout)]
     return {
         "name": f"llamacpp-{name}.service",
@@ -161,8 +141,10 @@ def _unit(
         "vars": {
             "unit": {
                 "name": name,
+                "model_variable": software.model_variable,
                 "model": specifier(instance["target"], home),
-                "argv": [specifier(word, home) for word in argv],
+                "libraries": [specifier(path, home) for path in software.libraries],
+                "argv": [specifier(word, home) for word in software.argv],
                 "ready_argv": [specifier(word, home) for word in ready],
                 "environment_files": [specifier(path, home) for path in environment_files],
                 "start_timeout": ready_timeout + START_MARGIN,

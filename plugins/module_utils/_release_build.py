@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import platform
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ class Wanted:
     root: str = ""
     path: str = ""
     strip_top: bool = False
+    machine: str = ""
+    glibc: str = ""
     keep: int = 1
     in_use: Sequence[str] = ()
     timeout: float = 60.0
@@ -107,8 +110,36 @@ def _compare_archive(wanted: Wanted) -> Comparison:
     reasons = _release.verify_release(shelf.path(folder), wanted.sha256)
     surplus = shelf.surplus(folder, wanted.keep, wanted.in_use)
     if reasons:
+        problems = list(unfit_host(wanted, platform.machine(), libc_of_this_host()))
+        if problems:
+            raise StackError(problems)
         _check_source(wanted)
     return Comparison(tuple(_install.items(shelf, folder, reasons, surplus)), bool(reasons), tuple(surplus))
+
+
+def unfit_host(wanted: Wanted, machine: str, libc: str) -> Iterator[Problem]:
+    """Yield why programs of this archive cannot run on a host of this machine and C library, before it is fetched.
+
+    ``libc`` is as the library tells it, such as "glibc 2.36"; another one than glibc tells nothing.
+    """
+    if wanted.machine and wanted.machine != machine:
+        wrong = f"is not the machine of this host, which is {machine}."
+        yield Problem("machine", wanted.machine, wrong, "Choose the archive for it.")
+    found = re.fullmatch(r"glibc (\d+(?:\.\d+)*)", libc)
+    if wanted.glibc and (not found or _version(found[1]) < _version(wanted.glibc)):
+        wrong = f"is newer than what this host has: {libc or 'another C library'}."
+        yield Problem("glibc", wanted.glibc, wrong, "Choose another archive or another method, or a newer system.")
+
+
+def libc_of_this_host() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):
+        return ""
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
 
 
 def _compare_file(wanted: Wanted) -> Comparison:

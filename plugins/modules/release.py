@@ -82,6 +82,12 @@ options:
     description: Whether the archive has one directory at the top that is to be left out.
     type: bool
     default: false
+  machine:
+    description: The machine that the programs of an archive are for, as C(uname -m) prints it; another is refused.
+    type: str
+  glibc:
+    description: The oldest GNU C library that they run with; a host with an older one, or with another, is refused.
+    type: str
   keep:
     description:
       - How many old versions stay for going back, the one that was current last first.
@@ -177,6 +183,8 @@ ARGUMENT_SPEC = {
     "root": {"type": "path", "default": "~/.local/share/llm-stack/releases"},
     "path": {"type": "path"},
     "strip_top": {"type": "bool", "default": False},
+    "machine": {"type": "str"},
+    "glibc": {"type": "str"},
     "keep": {"type": "int", "default": 1},
     "in_use": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 60},

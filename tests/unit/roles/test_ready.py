@@ -20,6 +20,8 @@ class Engine(BaseHTTPRequestHandler):
     """A llama.cpp server in any state that a test wants."""
 
     health: ClassVar[int] = 200
+    completion: ClassVar[tuple[int, str]] = (200, '{"choices": [{"text": ""}]}')
+    asked: ClassVar[list[dict[str, object]]] = []
     models: ClassVar[list[dict[str, object]]] = []
     key: ClassVar[str] = ""
 
@@ -32,6 +34,14 @@ class Engine(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        Engine.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        status, text = self.completion
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
         """Say nothing."""
 
@@ -39,6 +49,7 @@ class Engine(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     Engine.health, Engine.models, Engine.key = 200, [{"id": "tiny", "aliases": ["tiny", "small"]}], ""
+    Engine.completion, Engine.asked = (200, '{"choices": [{"text": ""}]}'), []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -69,6 +80,40 @@ def wait(program: str, *arguments: str, **environ: str) -> tuple[int, str]:
 def test_ready_under_each_of_its_names(program: str, url: str, alias: str) -> None:
     code, text = wait(program, f"{url}/", alias, "5")
     assert (code, text.rpartition(",")[0]) == (0, f"ready.py: {url} serves {alias}")
+
+
+def test_a_server_is_ready_only_when_it_has_generated_a_token(program: str, url: str) -> None:
+    assert wait(program, url, "tiny", "5")[0] == 0
+    assert Engine.asked == [{"model": "tiny", "prompt": "Hello", "max_tokens": 1, "temperature": 0}]
+
+
+def test_the_python_server_has_no_health_page(program: str, url: str) -> None:
+    Engine.health = 404
+    assert wait(program, url, "tiny", "5")[0] == 0
+
+
+@pytest.mark.parametrize("variable", ["LLAMA_ARG_EMBEDDINGS", "LLAMA_ARG_RERANKING"])
+def test_a_server_that_generates_nothing_is_not_asked_to(program: str, url: str, variable: str) -> None:
+    Engine.completion = (501, "{}")
+    assert wait(program, url, "tiny", "5", **{variable: "1"})[0] == 0
+    assert Engine.asked == []
+
+
+@pytest.mark.parametrize(
+    ("completion", "said"),
+    [
+        pytest.param((500, "{}"), "answers 500", id="an error"),
+        pytest.param((200, '{"choices": []}'), "answers '{\"choices\": []}'", id="nothing"),
+        pytest.param((200, "<html>"), "answers '<html>'", id="no answer of a model"),
+    ],
+)
+def test_a_server_that_cannot_generate_is_given_up_at_once(
+    program: str, url: str, completion: tuple[int, str], said: str
+) -> None:
+    Engine.completion = completion
+    code, text = wait(program, url, "tiny", "60")
+    assert code == 1
+    assert text == f"ready.py: tiny is loaded but does not generate: /v1/completions {said}; its own lines may say why."
 
 
 def test_a_key_is_sent_where_there_is_one(program: str, url: str) -> None:

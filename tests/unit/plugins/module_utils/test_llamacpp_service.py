@@ -54,7 +54,9 @@ def test_a_server_is_declared_completely() -> None:
                     "vars": {
                         "unit": {
                             "name": "tiny",
+                            "model_variable": "LLAMA_ARG_MODEL",
                             "model": "/models/tiny.gguf",
+                            "libraries": [],
                             "argv": ["/opt/llama-server"],
                             "ready_argv": [
                                 "/usr/bin/python3",
@@ -84,6 +86,8 @@ def test_a_server_is_declared_completely() -> None:
             ],
         },
         "models": [],
+        "releases": [],
+        "python": {},
     }
 
 
@@ -260,13 +264,14 @@ def test_join_port(address: str, expected: str) -> None:
             id="an archive that is not pinned",
         ),
         pytest.param(
-            {"method": "release"},
+            {"method": "release", "release": {"sha265": SHA}},
             [
+                "llamacpp_release.sha265: is not a known key.",
                 "llamacpp_release.version: does not pin the archive of the method release.",
                 "llamacpp_release.url: does not pin the archive of the method release.",
                 "llamacpp_release.sha256: does not pin the archive of the method release.",
             ],
-            id="no archive",
+            id="an archive of which nothing is said",
         ),
         pytest.param(
             {"program": "/opt/my tools/llama-server"},

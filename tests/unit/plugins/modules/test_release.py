@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import re
 import tarfile
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lab.llm_stack.plugins.module_utils import _release
+from ansible_collections.lab.llm_stack.plugins.module_utils._release_build import Wanted, unfit_host
 from ansible_collections.lab.llm_stack.plugins.modules import release
 
 Run = Callable[..., dict]
@@ -127,6 +129,47 @@ def test_a_release_is_predicted_installed_and_then_left_alone(run: Run, root: Pa
     for check in (True, False):
         again = run(check=check, **options)
         assert (again["changed"], again["items"], again["diff"]) == (False, [], [])
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        pytest.param(
+            {"machine": "vax"},
+            f"machine: 'vax' is not the machine of this host, which is {platform.machine()}.\n"
+            "    Choose the archive for it.",
+            id="another machine",
+        ),
+        pytest.param(
+            {"glibc": "99.1"},
+            f"glibc: '99.1' is newer than what this host has: {os.confstr('CS_GNU_LIBC_VERSION')}.\n"
+            "    Choose another archive or another method, or a newer system.",
+            id="a newer C library",
+        ),
+    ],
+)
+def test_a_host_that_cannot_run_it_is_told_before_anything_is_fetched(
+    run: Run, root: Path, needs: dict[str, str], said: str
+) -> None:
+    for check in (True, False):
+        answer = run(check, version="b1", url="http://127.0.0.1:9/a.tar.gz", sha256="ab" * 32, **needs)
+        assert said in answer["msg"]
+    assert names(root) == []
+
+
+def test_a_host_that_can_run_it_gets_it(run: Run, tmp_path: Path) -> None:
+    sha256 = archive(tmp_path / "a.tar.gz")
+    options = {"version": "b1", "src": str(tmp_path / "a.tar.gz"), "sha256": sha256}
+    assert run(**options, machine=platform.machine(), glibc="2.17")["changed"]
+    # What is installed already is not judged again, so that a clean run stays cheap.
+    assert run(**options, machine="vax")["changed"] is False
+
+
+@pytest.mark.parametrize("libc", ["", "musl 1.2.5"])
+def test_another_c_library_is_refused_where_one_is_asked_for(libc: str) -> None:
+    wanted = Wanted("archive", glibc="2.35")
+    [problem] = unfit_host(wanted, "x86_64", libc)
+    assert problem.wrong == f"is newer than what this host has: {libc or 'another C library'}."
 
 
 def test_a_new_version_stands_beside_the_old_one(run: Run, root: Path, tmp_path: Path) -> None:
