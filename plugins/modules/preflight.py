@@ -18,8 +18,8 @@ description:
     added back, and what the other instances of the same call will take is taken off.
   - An instance that passes leaves a record with its digest and the numbers, so that the service module can tell that
     exactly this was judged.
-  - What earlier starts really took and how long they took is read from the journal, kept in a ledger, and corrects the
-    estimate from then on.
+  - What earlier starts really took and how long they took stands in a ledger, into which the service module writes it
+    after each start that succeeded. It corrects the estimate.
   - It starts and stops nothing, loads no weights and imports no engine. It takes less than a second, and a minute where
     a driver hangs.
 notes:
@@ -32,13 +32,13 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode it gives the same verdicts and refuses the same, and writes neither a record nor the ledger.
+      - In check mode it gives the same verdicts and refuses the same, and writes no record.
   diff_mode:
     support: none
   idempotent:
     support: full
     details:
-      - A record with the same digest stays as it is. That the ledger learnt something is no change.
+      - A record with the same digest stays as it is.
 options:
   instances:
     description:
@@ -250,19 +250,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import Host, read_host
+from ansible_collections.lab.llm_stack.plugins.module_utils._ledger_host import read_ledger, record_path, recorded
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import identity_for, judge_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_memory import place_of
-from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_record import (
-    learn,
-    record,
-    record_path,
-    recorded,
-    told,
-)
+from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_record import record, told
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_settings import named
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import Instance, Outcome
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError, render, render_all
-from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_installed import Installed, read_installed
 
 INSTANCE_SPEC = {
@@ -347,8 +341,7 @@ def main() -> None:
     try:
         installed = read_installed(params["environment"]) if params["environment"] else Installed()
         host = look(instances, params["backend"])
-        ledger = learn(Manager(os.getuid()), params["state"], not module.check_mode)
-        outcomes = judge_all(instances, installed, host, ledger, params["start_timeout"])
+        outcomes = judge_all(instances, installed, host, read_ledger(params["state"]), params["start_timeout"])
         warn(module, outcomes)
         refuse(module, outcomes, installed.version)
         fresh = unrecorded(outcomes)
