@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +13,10 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._files import read
 from ansible_collections.lab.llm_stack.plugins.module_utils._python_env import verify_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint, verify_file, verify_release
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement
+from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot import MARKER as SNAPSHOT_MARKER
+from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot import verify_snapshot
+
+_MARKERS = (".llm-stack-env.json", ".llm-stack-release.json", SNAPSHOT_MARKER)
 
 
 def missing_requirements(requires: Sequence[Requirement]) -> list[dict[str, object]]:
@@ -30,9 +36,28 @@ def reasons(requirement: Requirement) -> list[str]:
         return [] if os.access(path, os.X_OK) and os.path.isfile(path) else ["is no executable file"]
     if requirement.kind == "download":
         return verify_file(path, digest)
+    if requirement.kind == "snapshot":
+        return verify_snapshot(path, digest)
+    if requirement.kind == "preflight":
+        return verify_preflight(path, digest)
     if not os.path.isfile(path):
         return ["is absent"]
     return [] if not digest or fingerprint(path) == digest else ["has other content than declared"]
+
+
+def verify_preflight(path: str, digest: str) -> list[str]:
+    """Return why no preflight found that this very instance can start; nothing when one did.
+
+    Only a preflight that refused nothing leaves a record, so its digest is all there is to look at.
+    """
+    content = read(path)
+    if content is None:
+        return ["has not been looked at before its first start"]
+    with contextlib.suppress(ValueError, RecursionError):
+        noted = json.loads(content)
+        if isinstance(noted, dict):
+            return [] if noted.get("digest") == digest else ["was looked at with another model, vLLM or settings"]
+    return ["has no readable record"]
 
 
 def identities(requires: Sequence[Requirement], missing: Sequence[Mapping[str, object]] = ()) -> dict[str, str]:
@@ -41,12 +66,14 @@ def identities(requires: Sequence[Requirement], missing: Sequence[Mapping[str, o
     What is missing counts as installed anew, however much of it is still there: that is what an apply will do.
     """
     anew = {each["path"] for each in missing}
-    return {each.path: "to be installed" if each.path in anew else _identity(each.path) for each in requires}
+    # Looking at an instance once more installs nothing that it runs from.
+    installed = [each.path for each in requires if each.kind != "preflight"]
+    return {path: "to be installed" if path in anew else _identity(path) for path in installed}
 
 
 def _identity(path: str) -> str:
     if os.path.isdir(path):
-        markers = (read(os.path.join(path, name)) for name in (".llm-stack-env.json", ".llm-stack-release.json"))
+        markers = (read(os.path.join(path, name)) for name in _MARKERS)
         return "".join((marker or b"").decode("utf-8", "replace") for marker in markers)
     try:
         status = os.stat(path)

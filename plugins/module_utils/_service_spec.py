@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import references
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     DIGEST_MARK,
+    HOME_MARK,
     FileSpec,
     Port,
     Requirement,
@@ -37,15 +38,16 @@ def wanted_from(params: Mapping[str, Any]) -> Wanted:
         name=params["name"],
         home=params["home"],
         unit_dir=f"{params['home']}/.config/systemd/user",
-        files=tuple(_file(entry) for entry in params["files"]),
+        files=tuple(_file(entry, params["home"]) for entry in params["files"]),
         units=tuple(_unit(entry) for entry in params["units"]),
         requires=tuple(Requirement(e["kind"], e["path"], e["digest"]) for e in params["requires"]),
     )
 
 
-def _file(entry: Mapping[str, Any]) -> FileSpec:
+def _file(entry: Mapping[str, Any], home: str) -> FileSpec:
     mode, generate = int(entry["mode"], 8), tuple(entry["generate"].items())
-    return FileSpec(entry["path"], _content(entry), mode, _is_secret(entry), generate)
+    content = _content(entry).replace(HOME_MARK.encode(), home.encode())
+    return FileSpec(entry["path"], content, mode, _is_secret(entry), generate)
 
 
 def _content(entry: Mapping[str, Any]) -> bytes:

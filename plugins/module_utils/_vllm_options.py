@@ -16,7 +16,27 @@ PINNED = "(pinned)"
 
 _TOKENS = "a number of tokens"
 _DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
-_CACHE_TYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla")
+# The values that vLLM 0.32.0 takes; it ends with any other before it loads the model.
+_CACHE_TYPES = """
+    auto bfloat16 float16 fp8 fp8_ds_mla fp8_e4m3 fp8_e5m2 fp8_inc fp8_per_token_head int4_per_token_head
+    int8_per_token_head nvfp4 nvfp4_4over6 nvfp4_ds_mla turboquant_3bit_nc turboquant_4bit_nc turboquant_k3v4_nc
+    turboquant_k8v4 ultraquant_4bit
+"""
+_QUANTISATIONS = """
+    auto_awq auto_gptq awq awq_marlin compressed-tensors deepseek_v4_fp8 experts_int8 fbgemm_fp8 fp8 fp8_per_block
+    fp8_per_channel fp8_per_tensor fp_quant gpt_oss_mxfp4 gptq gptq_marlin humming inc int8_per_channel_weight_only
+    modelopt modelopt_fp4 modelopt_mixed modelopt_mxfp8 moe_wna16 mxfp4 mxfp8 nvfp4_per_token online quark torchao
+"""
+_LOADERS = """
+    auto dummy fastsafetensors hf instanttensor ipc_cache mistral modelexpress npcache pt runai_streamer
+    runai_streamer_sharded safetensors sharded_state tensorizer
+"""
+_TOKENIZERS = "auto cohere deepseek_v32 deepseek_v4 hf inkling kimi_k3 mistral"
+
+
+def _one_of(names: str, what: str) -> Field:
+    return Field(choices=tuple(names.split()), what=what)
+
 
 OPTIONS: Mapping[str, Field] = {
     "config_format": Field(choices=("auto", "hf", "mistral"), what="a format of the configuration"),
@@ -31,21 +51,21 @@ OPTIONS: Mapping[str, Field] = {
     # vLLM takes this share of the card's whole memory; what others hold of it makes the start fail.
     "gpu_memory_utilization": Field("number", "a share of the card's memory", low=0.05, high=1),
     "hf_overrides": Field("map"),
-    "kv_cache_dtype": Field(choices=_CACHE_TYPES, what="a type of the cache"),
+    "kv_cache_dtype": _one_of(_CACHE_TYPES, "a type of the cache"),
     "kv_cache_memory_bytes": Field("int", "a number of bytes", low=1 << 20, high=1 << 50),
     "language_model_only": Field("bool"),
     "limit_mm_per_prompt": Field("map", hint="Write how many of each kind, such as image: 0."),
-    "load_format": Field("text"),
+    "load_format": _one_of(_LOADERS, "a way to load weights"),
     "max_num_batched_tokens": Field("int", _TOKENS, low=16, high=16777216),
     "max_num_seqs": Field("int", "a number of requests", low=1, high=65536),
     "override_generation_config": Field("map"),
     "pipeline_parallel_size": Field("int", "a number of cards", low=1, high=64),
-    "quantization": Field("text"),
+    "quantization": _one_of(_QUANTISATIONS, "a quantisation that vLLM knows"),
     "seed": Field("int", low=0, high=(1 << 63) - 1),
-    # Which arguments a forced call keeps to: only what the tool's schema allows, or anything.
-    "tool_strict_level": Field("text"),
     "tensor_parallel_size": Field("int", "a number of cards", low=1, high=64),
-    "tokenizer_mode": Field("text"),
+    "tokenizer_mode": _one_of(_TOKENIZERS, "a tokenizer mode"),
+    # The least that a tool call keeps to: the form of a call, or the schema of its arguments too.
+    "tool_strict_level": _one_of("auto function parameter", "a strictness of tool calls"),
     "trust_remote_code": Field("bool"),
 }
 
@@ -64,6 +84,7 @@ FIELD = Field(
         "chat_template": Field("text", hint=_PATH_HINT),
         "tool_parser_plugin": Field("text", hint=_PATH_HINT),
         "accept_tools": Field(choices=("degraded", "none"), what="a verdict on tools"),
+        "accept": Field("list", item=Field("text"), hint="Write a list of findings of the preflight."),
         "extra": Field("map", item=Field(), hint="Write flag: value below it, the flag without its dashes."),
         "env": Field("map", item=Field(), hint="Write VLLM_NAME: value below it."),
     },
@@ -78,17 +99,33 @@ DERIVED: Mapping[str, str] = {
     "data_parallel_size": "nothing: name several hosts, and the gateway spreads the requests",
     "download_dir": "source",
     "enable_auto_tool_choice": "tools",
+    "enable_log_outputs": "nothing: it would write what models answer into the journal",
     "enable_log_requests": "nothing: it would write what people ask into the journal",
+    "enable_scale_out": "nothing: an instance is one server",
+    "enable_ssl_refresh": "nothing: the gateway asks by http",
+    "grpc": "nothing: the gateway asks by http",
+    "grpc_port": "nothing: the gateway asks by http",
     "headless": "nothing: an instance is one server",
+    "help": "nothing: it starts no server",
+    "hf_token": "vllm_hub_token",
     "host": "hosts and llm_stack_address",
     "max_model_len": "context",
     "model": "source",
     "model_tag": "source",
+    "master_addr": "nothing: an instance is one server",
+    "nnodes": "nothing: an instance is one server",
+    "node_rank": "nothing: an instance is one server",
     "port": "vllm.port",
     "reasoning_parser": "vllm.reasoning_parser",
     "revision": "vllm.revision",
+    "root_path": "nothing: the gateway asks at the root",
     "served_model_name": "the name of the model",
     "shutdown_timeout": "vllm_drain_timeout",
+    "ssl_ca_certs": "nothing: the gateway asks by http",
+    "ssl_cert_reqs": "nothing: the gateway asks by http",
+    "ssl_certfile": "nothing: the gateway asks by http",
+    "ssl_ciphers": "nothing: the gateway asks by http",
+    "ssl_keyfile": "nothing: the gateway asks by http",
     "tokenizer_revision": "vllm.revision",
     "code_revision": "vllm.revision",
     "tool_call_parser": "vllm.tool_call_parser",
