@@ -37,6 +37,8 @@ class ActionModule(ActionBase):
         args["units"] = [self._unit(entry, task_vars) for entry in self._entries(args, "units")]
         args["requires"] = [self._requirement(entry) for entry in self._entries(args, "requires")]
         args.setdefault("holder", f"{getpass.getuser()} on {platform.node()}")
+        if "llm_stack_break_lock" in task_vars:
+            args.setdefault("break_lock", str(task_vars["llm_stack_break_lock"]))
         # Ansible's line in the host's syslog shows files as text, in which it finds no secret that has a line break.
         silent = {**task_vars, "ansible_no_target_syslog": True}
         result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=silent))

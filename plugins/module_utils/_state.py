@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import held
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """What reading a record raises that somebody edited."""
-
-
-class LockError(Exception):
-    """Another run holds the lock; str() tells which."""
 
 
 @dataclass(frozen=True)
@@ -141,21 +137,9 @@ class State:
             write_atomic(os.path.join(self.root, "digest.key"), secrets.token_bytes(32), 0o600)
         return self.salt()
 
-    @contextlib.contextmanager
-    def lock(self, holder: str) -> Iterator[None]:
-        """Hold the account's lock for the length of a run; the kernel frees it when the process ends, however."""
-        make_dirs(self.root)
-        path = os.path.join(self.root, "lock")
-        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LockError(file.read().strip() or "another run") from None
-            file.truncate(0)
-            file.write(f"{self.name}: {holder}, pid {os.getpid()}, since {now()}")
-            file.flush()
-            yield
-            file.truncate(0)
+    def lock(self, holder: str, breaking: str = "") -> contextlib.AbstractContextManager[None]:
+        """Hold the account's lock for the length of a run; ``breaking`` is the id of a lock to break."""
+        return held(os.path.join(self.root, "lock"), self.name, holder, breaking)
 
 
 def now() -> str:

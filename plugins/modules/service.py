@@ -216,6 +216,13 @@ options:
     description: Who runs this, for the message that a second run gets. The action plugin fills it in.
     type: str
     default: unknown
+  break_lock:
+    description:
+      - Id of a lock that another run holds, as the refusal tells it. That run is told to end, puts back what it began,
+        and this one goes on; after a minute it is killed, and this one puts back what it left.
+      - The action plugin takes it from the variable C(llm_stack_break_lock).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -296,6 +303,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import LockError
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
@@ -307,7 +315,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Item,
     Wanted,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, State
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
 UNIT_SUFFIXES = (".service", ".socket")
@@ -359,6 +367,7 @@ ARGUMENT_SPEC = {
     "home": {"type": "path", "default": "~"},
     "declaration": {"type": "dict"},
     "holder": {"type": "str", "default": "unknown"},
+    "break_lock": {"type": "str", "default": ""},
 }
 
 
@@ -396,11 +405,11 @@ def _alone(module: AnsibleModule, state: State) -> Iterator[None]:
         yield
         return
     try:
-        with state.lock(module.params["holder"]):
+        with state.lock(module.params["holder"], module.params["break_lock"]):
             yield
     except LockError as error:
         raise ChangeError(
-            f"Another run is changing this account's services: {error}. Wait for it to end. Nothing was changed."
+            f"Another run is changing this account's services: {error}\nOr wait for it to end. Nothing was changed."
         ) from None
 
 

@@ -69,7 +69,7 @@ def converges(changes: Variables) -> bool:
     played = play("deploy", variables=changes)
     if played.code:
         assert played.message.startswith("Another run is changing this account's services: "), played.output
-        assert played.message.endswith(". Wait for it to end. Nothing was changed.")
+        assert played.message.endswith("Or wait for it to end. Nothing was changed.")
     return played.code == 0
 
 

@@ -94,7 +94,8 @@ def test_a_deploy_after_a_removal_serves_again(faulty: Stack, deployed: Deployed
 def test_the_second_of_two_deploys_is_told_who_is_at_work(deployed: Deployed) -> None:
     who = rf"litellm: {re.escape(getpass.getuser())} on {re.escape(platform.node())}, pid \d+, since \S+Z"
     assert re.fullmatch(
-        rf"Another run is changing this account's services: {who}\. Wait for it to end\. Nothing was changed\.",
+        rf"Another run is changing this account's services: {who}\.\n.*-e llm_stack_break_lock=[0-9a-f]{{8}}\n"
+        r"Or wait for it to end\. Nothing was changed\.",
         deployed.second.message,
     ), deployed.second.output
 

@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""What is remembered on a host: the manifest, the snapshot, the lock, the key of the digests."""
+"""What is remembered on a host: the manifest, the snapshot, the key of the digests."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkProcess as Process
 from pathlib import Path
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
-from ansible_collections.lab.llm_stack.plugins.module_utils._state import LockError, Snapshot, State
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State
 
 SNAPSHOT = Snapshot(
     "2026-11-23T10:00:00Z",
@@ -122,42 +119,3 @@ def test_a_kept_file_is_moved_with_its_content_and_named_after_its_place(state: 
     kept = Path(state.keep(str(path)))
     assert (path.exists(), kept.read_bytes(), kept.parent) == (False, b"[Service]\n", Path(state.directory, "removed"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z-.*_drop in\.conf", kept.name)
-
-
-def hold(root: str, told: Connection) -> None:
-    with State(root, "llamacpp").lock("ada on her-machine"):
-        told.send("held")
-        told.recv()
-
-
-@pytest.fixture
-def holder(state: State) -> Iterator[tuple[Process, Connection]]:
-    """Another process that holds the account's lock until it is told to end."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(target=hold, args=(state.root, theirs))
-    process.start()
-    assert ours.poll(10)
-    assert ours.recv() == "held"
-    yield process, ours
-    process.kill()
-    process.join(10)
-
-
-def test_a_second_run_is_told_who_holds_the_lock(state: State, holder: tuple[Process, Connection]) -> None:
-    process, tell = holder
-    with pytest.raises(LockError) as caught, state.lock("bob"):
-        pytest.fail("two runs hold the lock")
-    assert re.fullmatch(rf"llamacpp: ada on her-machine, pid {process.pid}, since 20\S+Z", str(caught.value))
-    tell.send("end")
-    process.join(10)
-    with state.lock("bob"):
-        assert Path(state.root, "lock").read_text().startswith("example: bob, pid ")
-    assert Path(state.root, "lock").read_text() == ""
-
-
-def test_the_lock_of_a_killed_run_is_free(state: State, holder: tuple[Process, Connection]) -> None:
-    process, _tell = holder
-    process.kill()
-    process.join(10)
-    with state.lock("bob"):
-        assert "ada" not in Path(state.root, "lock").read_text()

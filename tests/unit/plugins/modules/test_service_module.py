@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_a_second_run_at_the_same_time_is_told_who_runs(host: SimulatedHost, run
     start, _colon, rest = result["msg"].partition(": llamacpp: bob on his-machine, pid ")
     assert start == "Another run is changing this account's services"
     assert rest.startswith(f"{os.getpid()}, since 20")
-    assert rest.endswith("Z. Wait for it to end. Nothing was changed.")
+    assert re.search(r"-e llm_stack_break_lock=[0-9a-f]{8}\nOr wait for it to end\. Nothing was changed\.$", rest)
     assert host.calls == []
 
 
