@@ -110,7 +110,8 @@ def _compare_archive(wanted: Wanted) -> Comparison:
     reasons = _release.verify_release(shelf.path(folder), wanted.sha256)
     surplus = shelf.surplus(folder, wanted.keep, wanted.in_use)
     if reasons:
-        problems = list(unfit_host(wanted, platform.machine(), libc_of_this_host()))
+        problems = [*unfit_host(wanted, platform.machine(), libc_of_this_host())]
+        problems += _archive.unfit_host(wanted.src or wanted.url)
         if problems:
             raise StackError(problems)
         _check_source(wanted)

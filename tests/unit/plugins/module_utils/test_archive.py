@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _archive
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
 
 Entry = "tuple[str, str, str]"
 
@@ -171,3 +174,32 @@ def test_what_is_no_archive_is_refused_with_the_other_way(tmp_path: Path, conten
     archive.write_bytes(content)
     with pytest.raises(InstallError, match=r"was not unpacked(.|\n)*for a single file set kind: file"):
         _archive.unpack(str(archive), str(tmp_path / "new"), strip_top=False)
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="this host lacks the program zstd")
+def test_an_archive_by_zstd_is_what_it_would_be_without(tmp_path: Path) -> None:
+    plain = tar_of(tmp_path / "a.tar", RELEASE, "w")
+    subprocess.run(["zstd", "-q", str(plain), "-o", str(tmp_path / "a.tar.zst")], check=True)
+    built = _archive.unpack(str(tmp_path / "a.tar.zst"), str(tmp_path / "out"), strip_top=True)
+    expected = _archive.unpack(str(plain), str(tmp_path / "expected"), strip_top=True)
+    assert unpacked(Path(built)) == unpacked(Path(expected))
+    assert sorted(os.listdir(tmp_path)) == ["a.tar", "a.tar.zst", "expected", "out"]
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="this host lacks the program zstd")
+def test_an_archive_by_zstd_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    plain = tar_of(tmp_path / "a.tar", RELEASE, "w")
+    subprocess.run(["zstd", "-q", str(plain), "-o", str(tmp_path / "a.tar.zst")], check=True)
+    (tmp_path / "a.tar.zst").write_bytes((tmp_path / "a.tar.zst").read_bytes()[:-9])
+    with pytest.raises(InstallError, match=r"a\.tar\.zst was not unpacked: "):
+        _archive.unpack(str(tmp_path / "a.tar.zst"), str(tmp_path / "out"), strip_top=True)
+    assert sorted(os.listdir(tmp_path)) == ["a.tar", "a.tar.zst"]
+
+
+def test_a_host_without_zstd_is_told_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    assert list(_archive.unfit_host("https://mirror.lan/ollama.tar.gz")) == []
+    assert [render(each) for each in _archive.unfit_host("https://mirror.lan/ollama.tar.zst")] == [
+        "zstd: is missing on this host, and the archive is compressed with it.\n"
+        "    An administrator installs the package zstd; or name a mirror that has the archive as .tar.gz."
+    ]
