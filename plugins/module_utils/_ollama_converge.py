@@ -77,6 +77,7 @@ class Run:
             if not self.check:
                 raise
             self.silent = True
+            self.unknown.append(f"nothing answers at {self.client.url}, so its models are taken to be absent.")
 
     def _one(self, each: Wanted) -> None:
         first = base_step(each, self.listed)

@@ -244,8 +244,6 @@ def main() -> None:
         run.converge(wanted)
     except (ApiError, StackError, OSError) as error:
         module.fail_json(msg=worded(error, run), changed=bool(run.items), items=[i.as_dict() for i in run.items])
-    if run.silent:
-        module.warn(f"Nothing answers at {params['url']}, so its models are taken to be absent.")
     diff = {"diff": diff_of(run)} if module._diff else {}
     module.exit_json(**result_of(run, wanted), **diff)
 

@@ -301,7 +301,7 @@ def test_a_server_that_is_down(run: Run) -> None:
         assert run(FILE, url=silent)["msg"] == f"GET {silent}/api/tags: nothing listens there."
         foreseen = run(FILE, url=silent, check=True)
     assert kinds(foreseen) == [("model-create", "tiny")]
-    assert "its models are taken to be absent" in json.dumps(foreseen["warnings"])
+    assert foreseen["unknown"] == [f"nothing answers at {silent}, so its models are taken to be absent."]
 
 
 # Downloads
