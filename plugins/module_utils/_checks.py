@@ -83,6 +83,11 @@ def title(check: Check) -> str:
         "app_models": "the key of {app} lists exactly its models",
         "app_refused": "the key of {app} opens no other model",
         "route": "{model} is answered by its own instance",
+        "model_identity": "{model} is the model that is loaded",
+        "chat_content": "{model} answers with words",
+        "tools_rendered": "the prompt of {model} holds the tools",
+        "tool_forced": "{model} calls a tool when it has to",
+        "tool_conversation": "{model} keeps a conversation with a tool",
     }
     return fixed.get(kind, "{check}").format_map(check)
 
@@ -98,6 +103,9 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "app_refused": ("url", "app"),
     "route": ("url", "model", "api_bases"),
     "tool_call": ("url", "model"),
+    **dict.fromkeys(
+        ("model_identity", "chat_content", "tools_rendered", "tool_forced", "tool_conversation"), ("url", "model")
+    ),
 }
 
 

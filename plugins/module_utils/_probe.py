@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _answers, _proc
+from ansible_collections.lab.llm_stack.plugins.module_utils import _acceptance, _answers, _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
@@ -79,6 +79,9 @@ class Probe:
             return host.fault or judge_units([host.units[name] for name in check["units"]])
         if check["check"] == "port_owner":
             return judge_port(check, host.holders(check["bind"], check["port"]))
+        if check["check"] in _acceptance.KINDS:
+            asked = _acceptance.questions(check)
+            return _acceptance.judge(check, [ask(each, self.keys, self.timeout) for each in asked])
         return _answers.judge_answer(check, ask(_answers.question(check), self.keys, self.timeout))
 
     def _clean(self, found: Result) -> Result:

@@ -35,14 +35,16 @@ options:
         C(models); C(gateway_deployments) with C(url) and C(deployments); C(app_models) with C(url), C(app) and
         C(models); C(app_refused) with C(url) and C(app); C(route) with C(url), C(model) and C(api_bases);
         C(tool_call) with these and C(stream).
-      - A C(tool_call) with C(direct=true) asks an engine at C(url) itself, past the gateway.
+      - A C(tool_call) with C(direct=true) asks an engine at C(url) itself, past the gateway. So do C(model_identity)
+        with C(root), a pattern of the path that the model has to come from, C(chat_content), C(tools_rendered),
+        C(tool_forced) and C(tool_conversation); each has C(url), C(model), C(direct=true) and the C(engine).
     type: list
     elements: dict
     required: true
   secrets_file:
     description:
-      - Environment file on the host that holds E(LITELLM_MASTER_KEY), and E(LLAMA_API_KEY) where an engine that is
-        asked directly wants one. It is read there and never returned.
+      - Environment file on the host that holds E(LITELLM_MASTER_KEY), and E(LLAMA_API_KEY) or E(VLLM_API_KEY) where an
+        engine that is asked directly wants one. It is read there and never returned.
     type: path
     default: ~/.config/llm-stack/litellm/secrets.env
   apps_directory:
@@ -173,7 +175,8 @@ class Refused(Exception):
 def keys_of(path: str) -> dict[str, str]:
     """Read the operators' key and that of engines; a host without a gateway has no such file."""
     found = variables(Path(path))
-    return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": found.get("LLAMA_API_KEY", "")}
+    keys = [found.get(name, "") for name in ("LLAMA_API_KEY", "VLLM_API_KEY")]
+    return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": next(filter(None, keys), "")}
 
 
 def app_keys(checks: list[dict[str, Any]], directory: str) -> dict[str, str]:

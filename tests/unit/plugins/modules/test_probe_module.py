@@ -66,6 +66,7 @@ def test_checks_that_cannot_run_are_refused_together(tmp_path: Path) -> None:
         probe.prepare(params(tmp_path / "none", {"check": "route"}, {"id": "a", "host": "b", "check": "magic"}))
     assert str(refused.value) == (
         "checks[0]: id, host, url, model and api_bases are missing.\n"
-        "checks[1].check: 'magic' is no kind of check. Known: app_models, app_refused, gateway_alive, "
-        "gateway_deployments, gateway_key, gateway_models, port_owner, route, tool_call, unit_active."
+        "checks[1].check: 'magic' is no kind of check. Known: app_models, app_refused, chat_content, "
+        "gateway_alive, gateway_deployments, gateway_key, gateway_models, model_identity, port_owner, route, "
+        "tool_call, tool_conversation, tool_forced, tools_rendered, unit_active."
     )
