@@ -7,8 +7,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_record
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import read
 from ansible_collections.lab.llm_stack.plugins.module_utils._python_env import verify_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint, verify_file, verify_release
@@ -28,18 +29,10 @@ def missing_requirements(requires: Sequence[Requirement]) -> list[dict[str, obje
 def reasons(requirement: Requirement) -> list[str]:
     """Why a requirement is not met; empty when it is."""
     path, digest = requirement.path, requirement.digest
-    if requirement.kind == "environment":
-        return verify_environment(path, digest)
-    if requirement.kind == "release":
-        return verify_release(path, digest)
+    if requirement.kind in _VERIFIERS:
+        return _VERIFIERS[requirement.kind](path, digest)
     if requirement.kind == "program":
         return [] if os.access(path, os.X_OK) and os.path.isfile(path) else ["is no executable file"]
-    if requirement.kind == "download":
-        return verify_file(path, digest)
-    if requirement.kind == "snapshot":
-        return verify_snapshot(path, digest)
-    if requirement.kind == "preflight":
-        return verify_preflight(path, digest)
     if not os.path.isfile(path):
         return ["is absent"]
     return [] if not digest or fingerprint(path) == digest else ["has other content than declared"]
@@ -60,14 +53,24 @@ def verify_preflight(path: str, digest: str) -> list[str]:
     return ["has no readable record"]
 
 
+_VERIFIERS: Mapping[str, Callable[[str, str], list[str]]] = {
+    "environment": verify_environment,
+    "release": verify_release,
+    "download": verify_file,
+    "snapshot": verify_snapshot,
+    "preflight": verify_preflight,
+    "ollama_model": _ollama_record.verify,
+}
+
+
 def identities(requires: Sequence[Requirement], missing: Sequence[Mapping[str, object]] = ()) -> dict[str, str]:
     """What is installed at each path, as text that changes whenever it is installed anew.
 
     What is missing counts as installed anew, however much of it is still there: that is what an apply will do.
     """
     anew = {each["path"] for each in missing}
-    # Looking at an instance once more installs nothing that it runs from.
-    installed = [each.path for each in requires if each.kind != "preflight"]
+    # Looking at an instance once more installs nothing that it runs from; models at Ollama come to a server that runs.
+    installed = [each.path for each in requires if each.kind not in ("preflight", "ollama_model")]
     return {path: "to be installed" if path in anew else _identity(path) for path in installed}
 
 

@@ -181,8 +181,9 @@ options:
             has to be executable.
           - V(snapshot) is a folder of M(lab.llm_stack.model_snapshot), or without a digest any whole model folder.
           - V(preflight) is the record of a M(lab.llm_stack.preflight) that found nothing against this very instance.
+          - V(ollama_model) is the manifest of a model at Ollama that M(lab.llm_stack.ollama_model) made as declared.
         type: str
-        choices: [environment, release, file, download, program, snapshot, preflight]
+        choices: [environment, release, file, download, program, snapshot, preflight, ollama_model]
         required: true
       path:
         description: Where it is.
@@ -333,7 +334,7 @@ FILE = {
     "secret": {"type": "bool", "default": False},
     "generate": {"type": "dict", "default": {}},
 }
-KINDS = ["environment", "release", "file", "download", "program", "snapshot", "preflight"]
+KINDS = ["environment", "release", "file", "download", "program", "snapshot", "preflight", "ollama_model"]
 UNIT = {
     "name": {"type": "str", "required": True},
     "content": {"type": "str"},
