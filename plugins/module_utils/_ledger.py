@@ -29,16 +29,26 @@ _LINES = {
     "available": r"Available KV cache memory: ([\d.]{1,12}) GiB",
     "tokens": r"\w+ KV cache size: ([\d,]{1,24}) tokens",
     "graphs": r"Graph capturing finished in [\d.]{1,12} secs, took ([\d.]{1,12}) GiB",
-    "weights_mib": r"load_tensors: +(?!CPU)\S+ model buffer size = +([\d.]{1,12}) MiB",
-    "compute_mib": r"(?!CPU)\S+ compute buffer size = +([\d.]{1,12}) MiB",
+    "weights_mib": r"load_tensors: +(?!CPU|\S*_Host)\S+ model buffer size = +([\d.]{1,12}) MiB",
+    "compute_mib": r"context: +(?!CPU|\S*_Host)\S+ compute buffer size = +([\d.]{1,12}) MiB",
 }
 _START = re.compile(r"non-default args: ")
 
 # Flags that change neither weights nor cache: where it listens, and what it is called.
 _INDIFFERENT = ("host", "port", "served_model_name", "tool_call_parser", "reasoning_parser", "enable_auto_tool_choice")
 # What divides or converts the weights, and what the trial run depends on besides.
-_WEIGHING = ("tensor_parallel_size", "pipeline_parallel_size", "dtype", "quantization", "cpu_offload_gb")
-_TRIAL = ("enforce_eager", "max_num_batched_tokens", "max_num_seqs", "limit_mm_per_prompt", "kv_cache_dtype")
+_WEIGHING = (
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "dtype",
+    "quantization",
+    "cpu_offload_gb",
+    "n_gpu_layers",
+)
+_TRIAL = (
+    *("enforce_eager", "max_num_batched_tokens", "max_num_seqs", "limit_mm_per_prompt", "kv_cache_dtype"),
+    *("ubatch", "n_parallel", "flash_attn", "ctx_size"),
+)
 _TEXTS = ("model", "revision", "flags", "version", "card", "weighing", "trial")
 
 

@@ -104,13 +104,18 @@ def _budget(card: Card, settings: LlamacppSettings) -> tuple[Term, ...]:
 
 
 def _needs(model: Model, settings: LlamacppSettings, context: int | None) -> tuple[Term, ...]:
+    measured = model.measured
     weights = Term("weights", model.weights.served(2), model.weights.why)
+    if measured and measured.weights is not None:
+        weights = Term("weights", exactly(measured.weights), measured.when)
     if context is None:
         return (weights,)
     size = cache_bytes(model.shape, context, settings)
     many = f"{settings.parallel} x " if settings.parallel > 1 else ""
     cache = Term(f"KV cache of {many}{context} tokens", size, _cache_why(model.shape, settings))
     compute = exactly(compute_bytes(model.shape, context, settings))
+    if measured and measured.overhead is not None:
+        return weights, cache, Term("compute buffer", exactly(measured.overhead), measured.when)
     return weights, cache, Term("compute buffer", compute, f"an estimate, for {settings.ubatch} tokens at a time")
 
 

@@ -45,7 +45,7 @@ def judge_all(
 def refuse_unknown_codes(instances: Sequence[Instance]) -> None:
     """Stop where something is accepted that does not exist: it would accept nothing, and nobody would notice."""
     problems = [
-        Problem(f"{each.path}.accept", code, "is no verdict and no reason of the preflight.", nearest(code, CODES))
+        Problem(each.at("accept"), code, "is no verdict and no reason of the preflight.", nearest(code, CODES))
         for each in instances
         for code in each.accept
         if code not in CODES

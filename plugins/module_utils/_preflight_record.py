@@ -39,10 +39,10 @@ def told(outcome: Outcome) -> dict[str, Any]:
         "start_timeout": outcome.start_timeout,
         "measured": outcome.measured,
         "fit": fit.as_dict() if fit else None,
-        "refused": [_told(each) for each in outcome.refusals],
-        "warnings": [_told(each) for each in outcome.warnings],
+        "refused": [_told(outcome, each) for each in outcome.refusals],
+        "warnings": [_told(outcome, each) for each in outcome.warnings],
     }
 
 
-def _told(finding: Finding) -> dict[str, str]:
-    return {"code": finding.code, "text": render(finding.problem)}
+def _told(outcome: Outcome, finding: Finding) -> dict[str, str]:
+    return {"code": finding.code, "text": render(outcome.problem(finding))}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import NO, TIGHT, UNKNOWN, Fit
@@ -13,6 +13,13 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Pro
 
 MEMORY = ("memory-held", "weights-over-memory", "context-over-memory", "cpu-cache", "out-of-memory-kv")
 """The codes that "memory" accepts all together."""
+
+# Reasons that rest on an estimate, a table or a policy, and may be overruled by who knows better.
+_JUDGED = (
+    *MEMORY,
+    *(TIGHT, UNKNOWN, "architecture", "context-over-model", "driver", "parser-contradicted", "quantization-card"),
+    *("remote-code", "tokenizer", "weights-missing"),
+)
 
 # What the classifier of failed starts would call it, where it would fail the start.
 CODES: Mapping[str, str] = {
@@ -129,6 +136,13 @@ class Outcome:
     def warnings(self) -> tuple[Finding, ...]:
         """What people should read: warnings that nobody accepted, and refusals that somebody did."""
         return tuple(each for each in self.findings if each.refuses == each.accepted_by(self.instance.accept))
+
+    def problem(self, finding: Finding) -> Problem:
+        """Give the reason with how to accept it, where that is a decision that somebody may take."""
+        if finding.code not in _JUDGED or finding.accepted_by(self.instance.accept):
+            return finding.problem
+        line = f"Or accept it by name: {self.instance.at('accept')}: [{finding.code}]."
+        return replace(finding.problem, remedy="\n".join(filter(None, (finding.problem.remedy, line))))
 
     @property
     def verdict(self) -> str:

@@ -315,7 +315,7 @@ def unrecorded(outcomes: list[Outcome]) -> list[Outcome]:
 
 def refuse(module: AnsibleModule, outcomes: list[Outcome], version: str) -> None:
     """Fail with everything that refuses any of the instances."""
-    problems = [finding.problem for each in outcomes for finding in each.refusals]
+    problems = [each.problem(finding) for each in outcomes for finding in each.refusals]
     if problems:
         module.fail_json(msg=render_all(problems), fit=[told(each) for each in outcomes], version=version)
 
@@ -324,7 +324,7 @@ def warn(module: AnsibleModule, outcomes: list[Outcome]) -> None:
     """Tell what people should read."""
     for each in outcomes:
         for finding in each.warnings:
-            module.warn(render(finding.problem))
+            module.warn(render(each.problem(finding)))
 
 
 def write(outcomes: list[Outcome], installed: Installed, host: Host) -> None:
