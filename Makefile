@@ -69,7 +69,13 @@ bench: .venv/.develop  ## what a clean run costs, beside an empty play and plain
 	tests/bench/switch
 
 ## Maintain
-.PHONY: lock docs changelog clean
+.PHONY: pin lock docs changelog clean
+pin: .venv/.deploy  ## pin a model's commit, or a release's checksums, in the inventory (MODEL=name REVISION= | RELEASE=ollama TAG=)
+	@tools/pin --inventory $(INVENTORY) $(if $(RELEASE),release $(RELEASE) --tag \
+		"$(or $(TAG),$(error Say which release: make pin RELEASE=$(RELEASE) TAG=...))",model \
+		"$(or $(MODEL),$(error Say what to pin: make pin MODEL=name, or make pin RELEASE=llamacpp TAG=...))" \
+		$(if $(REVISION),--revision $(REVISION))) $(ARGS)
+
 lock: .venv/.deploy  ## turn requirements/*.in and roles/*/files/*.in into hash-locked files (ARGS=--upgrade: newest)
 	tools/lock $(ARGS)
 

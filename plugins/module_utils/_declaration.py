@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.lab.llm_stack.plugins.module_utils import _layer_entries
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import APP, LIMITS, App, app
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock_file import MODEL_LOCK, RELEASE_LOCK, check_pins
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
 
@@ -81,9 +82,9 @@ VARIABLES: Mapping[str, Field] = {
     # Written by make swap.
     "active": Field("map", key=_NAME, item=_NAME, what="a mapping of slots to models"),
     "ollama": OLLAMA,
-    # Written by make pin; what they hold is checked where it is used.
-    "model_lock": Field("map", key=_NAME, item=Field("map"), what="a mapping of models to what they are pinned to"),
-    "release_lock": Field("map", item=Field("map"), what="a mapping of releases to what they are pinned to"),
+    # Written by make pin.
+    "model_lock": MODEL_LOCK,
+    "release_lock": RELEASE_LOCK,
 }
 
 # What a declaration has beside variables: the hosts, where they disagree, and the files of layers as they were read.
@@ -175,6 +176,7 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
     """Give what has the right shape, and the problems of the rest."""
     problems = [*_unknown(written), *_conflicting(written), *_shapes(written), *_alike(written.get("models"))]
     problems += _layer_entries.check_entries(written.get("layers"), written.get("layer_files"))
+    problems += check_pins(written)
     hidden = list(_secrets(written))
     refused = unless_secret(problems, hidden)
     return _declaration(written, {problem.path for problem in refused}), refused

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._download import Refused
+from ansible_collections.lab.llm_stack.plugins.module_utils._download import NoSuchRange, Refused
 from ansible_collections.lab.llm_stack.plugins.module_utils._http import Client, HttpRefused
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
 from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot import is_plain
+
+T = TypeVar("T")
 
 HUB = "https://huggingface.co"
 """Where models are published. Each option and variable that takes an endpoint names another."""
@@ -46,10 +48,17 @@ def file_url(endpoint: str, repo: str, revision: str, name: str) -> str:
 def list_files(client: Client, endpoint: str, repo: str, revision: str) -> Listing:
     """Ask for the files of a revision; raise InstallError with what to do where the hub does not tell."""
     url = api_url(endpoint, repo, revision)
+    return parse(ask(url, repo, client.read_json), repo, url)
+
+
+def ask(url: str, repo: str, read: Callable[[str], T]) -> T:
+    """Read an address, and word what stands against it."""
     try:
-        return parse(client.read_json(url), repo, url)
+        return read(url)
     except Refused as error:
         raise InstallError(worded(url, error, repo)) from None
+    except NoSuchRange:
+        raise InstallError(f"{url} was not read: the server has no such part.\n    {_NETWORK}.") from None
     except OSError as error:
         cause = f"{error.strerror or error}"
         raise InstallError(f"{url} was not read: {cause}.\n    {_NETWORK}: HF_ENDPOINT=https://...") from None

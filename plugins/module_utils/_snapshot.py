@@ -51,9 +51,9 @@ def _is_weights(name: str) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether a path stays below its folder and is none of ours."""
+    """Tell whether a path stays below its folder, is none of ours, and is no template that Ansible would carry out."""
     parts = name.split("/")
-    return re.fullmatch(r"[^\\\x00-\x1f]{1,400}", name) is not None and not any(
+    return re.fullmatch(r"[^\\{}\x00-\x1f\x7f]{1,400}", name) is not None and not any(
         part in ("", ".", "..") or part.startswith(".llm-stack") or part.endswith(".part") for part in parts
     )
 
