@@ -20,6 +20,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_options import
     DERIVED,
     DERIVED_VARIABLES,
     FIELD,
+    NOBODY,
     OPTIONS,
     PINNED,
     PREFIXES,
@@ -95,6 +96,14 @@ def _check_extra(extra: Mapping[Any, Any], options: Mapping[str, Any], path: str
             yield Problem(f"{path}.vllm.extra.{flag}", NOTHING, wrong, remedy)
 
 
+def _elsewhere(where: str) -> tuple[str, str]:
+    """Say where something is decided, or why nobody may."""
+    nobody, why = where.startswith(NOBODY), where.removeprefix(NOBODY)
+    return (
+        (f"has no place: {why}.", "Remove it.") if nobody else (f"is derived from {where}.", "Write it there instead.")
+    )
+
+
 def _wrong_flag(flag: str, name: str, again: bool) -> tuple[str, str]:
     """What is wrong with a flag, and what to write instead; a later vLLM may know one that is not like any other."""
     if flag.startswith("-"):
@@ -105,7 +114,7 @@ def _wrong_flag(flag: str, name: str, again: bool) -> tuple[str, str]:
         where = ", and it is written there too" if again else ""
         return f"has an option of its own{where}.", f"Write it as vllm.{name}."
     if name in DERIVED:
-        return f"is derived from {DERIVED[name]}.", "Write it there, and remove it here."
+        return _elsewhere(DERIVED[name])
     if name.removeprefix("no_") in FLAGS:
         return "", ""
     close = nearest(name, FLAGS)
@@ -118,7 +127,7 @@ def _check_env(env: Mapping[Any, Any], path: str) -> Iterator[Problem]:
         if name in SECRET_VARIABLES:
             yield Problem(below, NOTHING, "does not belong here.", _SECRETS[name == "VLLM_API_KEY"])
         elif name in DERIVED_VARIABLES:
-            yield Problem(below, NOTHING, f"is derived from {DERIVED_VARIABLES[name]}.", "Remove it here.")
+            yield Problem(below, NOTHING, *_elsewhere(DERIVED_VARIABLES[name]))
         elif not _VARIABLE.fullmatch(str(name)) or not str(name).startswith(PREFIXES):
             wrong = "is not a variable of vLLM or of the libraries below it."
             yield Problem(below, NOTHING, wrong, f"Their names begin with: {', '.join(PREFIXES)}.")
