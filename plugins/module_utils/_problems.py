@@ -48,7 +48,7 @@ def render(problem: Problem) -> str:
     """Lay out one problem: the path, the value and the reason on a line, the remedy indented below."""
     words = [problem.wrong] if problem.found is NOTHING else [quote(problem.found), problem.wrong]
     lines = [f"{problem.path}: {' '.join(words)}"]
-    lines += [_INDENT + line for line in problem.remedy.splitlines()]
+    lines += [(_INDENT + line).rstrip() for line in problem.remedy.splitlines()]
     return "\n".join(lines)
 
 
