@@ -18,7 +18,7 @@ def declaration(
     hostvars: Mapping[str, Mapping[str, Any]],
     inventory_dir: str = "",
 ) -> dict[str, Any]:
-    """Give the declaration, with the files of layers as they are read on this machine."""
+    """Give the declaration, with the files of layers and the folders of models as they are read on this machine."""
     from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import declaration as _declaration
     from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import layer_files
 
@@ -29,6 +29,14 @@ def declaration(
         from ansible_collections.lab.llm_stack.plugins.plugin_utils._layer_file import read
 
         found["layer_files"] = {name: read(name, inventory_dir) for name in names}
+    if any("vllm" in host["groups"] for host in found["hosts"].values()):
+        from ansible_collections.lab.llm_stack.plugins.plugin_utils._model_folder import folders
+        from ansible_collections.lab.llm_stack.plugins.plugin_utils._model_folder import read as seen
+
+        paths = folders(found.get("models"))
+        found.update(
+            {"model_folders": {name: seen(path, inventory_dir) for name, path in paths.items()}} if paths else {}
+        )
     return found
 
 

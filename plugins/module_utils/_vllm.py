@@ -215,6 +215,13 @@ def planned(instances: Sequence[Instance]) -> dict[str, Any]:
     return {"instances": [_planned(each) for each in instances]}
 
 
+def _files(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of the commit, as the lock has them; another commit, by hand, has others."""
+    pin = options.get(PINNED) or {}
+    same = options.get("revision") in (None, pin.get("revision"))
+    return {"files": pin["files"]} if same and "files" in pin else {}
+
+
 def _planned(instance: Instance) -> dict[str, Any]:
     model = instance.model
     options = model.options.get("vllm", {})
@@ -229,7 +236,7 @@ def _planned(instance: Instance) -> dict[str, Any]:
         "slot": model.slot,
         "tools": model.tools,
         "context": model.context,
-        "source": source_of(model.source, options).as_dict(),
+        "source": {**source_of(model.source, options).as_dict(), **_files(options)},
         "tool_calling": _tool_calling_of(choice(model.source, options)),
         "settings": settings(model.name, model.source, model.context, options, instance.bind, instance.port),
         "env": env(options),

@@ -64,16 +64,21 @@ def vllm_service(
                 unit_of(each, placed, config=config, built=built["path"], home=home, backend=backend, timeouts=timeouts)
                 for each in sorted(placed, key=lambda each: (not each.get("standby"), each["name"]))
             ],
-            "requires": [
-                *([{"kind": "environment", **built}] if placed else []),
-                *({"kind": "snapshot", "path": each["folder"], "digest": each["files_digest"]} for each in placed),
-                *({"kind": "preflight", "path": each["record"], "digest": each["digest"]} for each in placed),
-            ],
+            "requires": _requirements(built, placed),
         },
         "environment": built["path"],
         "models": [_fetched(each) for each in placed],
         "preflight": [_looked_at(each, placed) for each in placed],
     }
+
+
+def _requirements(built: Mapping[str, str], placed: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What the install step makes: vLLM, the folders of the models, and the word that each instance can start."""
+    return [
+        *([{"kind": "environment", **built}] if placed else []),
+        *({"kind": "snapshot", "path": each["folder"], "digest": each["files_digest"]} for each in placed),
+        *({"kind": "preflight", "path": each["record"], "digest": each["digest"]} for each in placed),
+    ]
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------

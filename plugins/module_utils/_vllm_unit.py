@@ -52,25 +52,22 @@ def unit_of(
     environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
     template = [f"{config}/chat_templates/{template_of(instance)}"] if template_of(instance) else []
     start = timeouts.memory + PATIENCE * timeouts.ready + START_MARGIN
-    others = beside(instance, placed)
     argv = _commands(instance, f"http://{address}", config, built, backend, timeouts)
+    variables = {
+        **{key: _line(words, home) for key, words in argv.items()},
+        **_relations(instance, placed),
+        "name": name,
+        "path": specifier(f"{built}/bin", home),
+        "environment_files": [specifier(path, home) for path in environment_files],
+        "start_timeout": start,
+        "stop_timeout": timeouts.drain + STOP_MARGIN,
+    }
     return {
         "name": instance["unit"],
         "template": "instance.service.j2",
-        "vars": {
-            "unit": {
-                "name": name,
-                **{key: _line(words, home) for key, words in argv.items()},
-                "path": specifier(f"{built}/bin", home),
-                "environment_files": [specifier(path, home) for path in environment_files],
-                "conflicts": others,
-                # One order for each two of a slot is enough, and two would be a circle.
-                "after": [each for each in others if each < instance["unit"]],
-                "start_timeout": start,
-                "stop_timeout": timeouts.drain + STOP_MARGIN,
-            }
-        },
-        "inputs": [f"{config}/{name}.yaml", *environment_files, *(f"{config}/{each}" for each in SCRIPTS), *template],
+        "vars": {"unit": variables},
+        # Not the scripts: a server that runs has no use for a new one, and loading it again takes minutes.
+        "inputs": [f"{config}/{name}.yaml", *environment_files, *template],
         "environment_files": environment_files,
         "watch": ["VLLM_"],
         "listens": [address],
@@ -79,6 +76,12 @@ def unit_of(
         "slot": instance.get("slot") or "",
         "ready_timeout": start,
     }
+
+
+def _relations(instance: Instance, placed: Sequence[Instance]) -> dict[str, list[str]]:
+    """Whom a unit stops when it starts; one order for each two of a slot is enough, and two would be a circle."""
+    others = beside(instance, placed)
+    return {"conflicts": others, "after": [each for each in others if each < instance["unit"]]}
 
 
 def _commands(
