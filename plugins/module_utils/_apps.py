@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import INSTANCE, App
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
 from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_apps import AUTH, key_variable
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import reached
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
 FIRST_PORT = 4001
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the user writes: its shape as tables, and the values the rest of the plan works on."""
+"""What the user wrote, with every fault of its shape, and the values the rest of the plan works on."""
 
 from __future__ import annotations
 
@@ -9,95 +9,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _layer_entries
-from ansible_collections.lab.llm_stack.plugins.module_utils._app import APP, LIMITS, App, app
+from ansible_collections.lab.llm_stack.plugins.module_utils import _drift_rules, _layer_entries
+from ansible_collections.lab.llm_stack.plugins.module_utils._app import App, app
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
-from ansible_collections.lab.llm_stack.plugins.module_utils._lock_file import MODEL_LOCK, RELEASE_LOCK, check_pins
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock_file import check_pins
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
-from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field, check, secrets, unless_secret
-
-PREFIX = "llm_stack_"
-PROVIDERS = ("anthropic", "groq", "mistral", "openai", "openai_compatible", "openrouter", "xai")
-
-_ENGINE = Field(choices=tuple(ENGINES), what="an engine")
-_NAME = Field("name")
-_NAMES = Field("list", item=_NAME)
-
-MODEL = Field(
-    "section",
-    fields={
-        "source": Field("text", required=True, hint="Write where the model comes from, such as models/tiny.gguf."),
-        "engine": _ENGINE,
-        "hosts": Field("list", item=Field("text"), hint="Write a list of hosts of the inventory."),
-        "tools": Field("bool"),
-        "context": Field("int", "a number of tokens", low=256, high=16777216),
-        "standby": Field("bool"),
-        "slot": Field("name", hint="Write a name for what only one model at a time holds, such as gpu."),
-        "tags": Field("list", item=Field("text")),
-        "limits": LIMITS,
-        "fallbacks": _NAMES,
-        "provider": Field(choices=PROVIDERS, what="a provider"),
-        "api_base": Field("text"),
-        "key": Field("text"),
-        **{engine.name: engine.field for engine in ENGINES.values()},
-    },
+from ansible_collections.lab.llm_stack.plugins.module_utils._schema import check, secrets, unless_secret
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import (
+    DEFAULT_ROUTES,
+    MODEL,
+    OTHER_VARIABLES,
+    PREFIX,
+    VARIABLES,
 )
-
-GATEWAY = Field(
-    "section",
-    fields={
-        "host": Field("text"),
-        "port": Field("int", "a port", low=1024, high=65535),
-        "listen": Field(choices=("loopback", "address"), what="a place to listen"),
-        "router_settings": Field("map"),
-        "litellm_settings": Field("map"),
-        "general_settings": Field("map"),
-    },
-)
-
-# The one server of a host, which several models share.
-OLLAMA = Field(
-    "section",
-    fields={
-        "port": Field("int", "a port", low=1024, high=65535),
-        "allow_unauthenticated": Field("bool"),
-    },
-)
-
-ROUTE = Field(
-    "section",
-    fields={
-        "match": Field("text", required=True, hint="Write a regular expression for sources, such as '\\.gguf$'."),
-        "engine": Field(choices=tuple(ENGINES), what="an engine", required=True, hint=f"Known: {', '.join(ENGINES)}."),
-    },
-)
-
-VARIABLES: Mapping[str, Field] = {
-    "models": Field("map", key=_NAME, item=MODEL, what="a mapping of names to models"),
-    "routes": Field("list", item=ROUTE),
-    "aliases": Field("map", key=_NAME, item=_NAME, what="a mapping of aliases to models"),
-    "apps": Field("map", key=_NAME, item=APP, what="a mapping of names to apps"),
-    "gateway": GATEWAY,
-    "layers": Field("list", item=_layer_entries.FIELD),
-    # Written by make swap.
-    "active": Field("map", key=_NAME, item=_NAME, what="a mapping of slots to models"),
-    "ollama": OLLAMA,
-    # Written by make pin.
-    "model_lock": MODEL_LOCK,
-    "release_lock": RELEASE_LOCK,
-}
 
 # What a declaration has beside variables: the hosts, where they disagree, and the files of layers as they were read.
-_FOUND = ("hosts", "conflicts", "layer_files")
-
-# Variables that are no part of the declaration: those of each host, what a playbook works on, and the plan itself.
-OTHER_VARIABLES = (f"{PREFIX}address", f"{PREFIX}instance_key", f"{PREFIX}secrets", f"{PREFIX}target", f"{PREFIX}plan")
-
-DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (
-    {"match": r"^[^/]+:[^/]+$", "engine": "ollama"},
-    {"match": r"\.gguf$", "engine": "llamacpp"},
-    {"match": r"^[^/]+/[^/]+$", "engine": "vllm"},
-)
+_FOUND = ("hosts", "conflicts", "layer_files", "model_folders")
 
 
 @dataclass(frozen=True)
@@ -170,13 +97,14 @@ class Declaration:
     layers: tuple[_layer_entries.Entry, ...] = ()
     active: Mapping[str, str] = field(default_factory=dict)
     ollama: Mapping[str, Any] = field(default_factory=dict)
+    drift_ignore: tuple[Mapping[str, str], ...] = ()
 
 
 def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
     """Give what has the right shape, and the problems of the rest."""
     problems = [*_unknown(written), *_conflicting(written), *_shapes(written), *_alike(written.get("models"))]
     problems += _layer_entries.check_entries(written.get("layers"), written.get("layer_files"))
-    problems += check_pins(written)
+    problems += [*check_pins(written), *_drift_rules.check_rules(written.get("drift_ignore"))]
     hidden = list(_secrets(written))
     refused = unless_secret(problems, hidden)
     return _declaration(written, {problem.path for problem in refused}), refused
@@ -185,7 +113,7 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
 def _unknown(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key in written:
         if key not in VARIABLES and key not in _FOUND:
-            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *OTHER_VARIABLES[:4]]
+            known = [*(f"{PREFIX}{name}" for name in VARIABLES), *OTHER_VARIABLES[:-2]]
             yield Problem(f"{PREFIX}{key}", NOTHING, "is not a known variable.", nearest(f"{PREFIX}{key}", known))
 
 
@@ -219,18 +147,19 @@ def _alike(models: object) -> Iterator[Problem]:
 
 def _secrets(written: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in written.items():
-        if key != "layer_files":
+        if key not in ("layer_files", "model_folders"):
             plain = _layer_entries.without_no_keys(value) if key == "layers" else value
             yield from secrets(plain, f"{PREFIX}{key}", by_key=key in ("models", "gateway", "layers"))
 
 
 def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
     sound = {key: prune(written[key], f"{PREFIX}{key}", refused) for key in VARIABLES if key in written}
+    # A folder on the controller shows what the lock says of a repository.
+    pins = {**_mapping(sound.get("model_lock")), **_mapping(written.get("model_folders"))}
     return Declaration(
         names=frozenset(str(name) for name in _mapping(written.get("models"))),
         models={
-            name: _model(name, each, _mapping(sound.get("model_lock")).get(name))
-            for name, each in _entries(sound, "models", "source", refused)
+            name: _model(name, each, pins.get(name)) for name, each in _entries(sound, "models", "source", refused)
         },
         routes=tuple(sound.get("routes", DEFAULT_ROUTES)) if sound.get("routes", ()) is not None else None,
         aliases=_mapping(sound.get("aliases")),
@@ -240,6 +169,7 @@ def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
         layers=_layer_entries.entries(written.get("layers"), written.get("layer_files")),
         active=_mapping(sound.get("active")),
         ollama=_mapping(sound.get("ollama")),
+        drift_ignore=tuple(sound.get("drift_ignore") or ()),
     )
 
 

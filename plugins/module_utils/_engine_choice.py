@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_options import PINNED
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_fallbacks import check_entry, check_name
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_sections import SECTIONS, check_setting
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
 __all__ = ["SECTIONS", "check_interplay", "check_references", "check_settings"]
 

@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import (
-    OTHER_VARIABLES,
-    PREFIX,
-    VARIABLES,
-)
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import OTHER_VARIABLES, PREFIX, VARIABLES
 
 GROUPS = (*ENGINES, "litellm")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
 from ansible_collections.lab.llm_stack.plugins.module_utils._layer_entries import Entry
 from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import (
     FALLBACKS,
@@ -21,6 +21,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._layer_paths import 
     within,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._layers import Definition, Layer, Source
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
 UNIFIED = "unified"
 DEFAULTS = "defaults"

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
 
 def check_names(declared: Declaration) -> list[Problem]:

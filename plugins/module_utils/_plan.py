@@ -107,6 +107,7 @@ def _derived(declared: Declaration, routing: Routing, config: Mapping[str, Any])
         "slots": {each.name: each.as_dict() for each in slots(declared, routing)},
         "checklist": checklist(declared, routing, gateways),
         "summary": _summary(declared, routing, config),
+        **({"drift_ignore": [dict(rule) for rule in declared.drift_ignore]} if declared.drift_ignore else {}),
     }
 
 

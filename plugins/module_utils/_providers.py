@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import (
-    PREFIX,
-    PROVIDERS,
-    Declaration,
-    Model,
-)
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX, PROVIDERS
 
 
 @dataclass(frozen=True)

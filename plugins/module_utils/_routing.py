@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _apps
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Host, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Host, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES, Engine
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
 LOOPBACK = "127.0.0.1"
 

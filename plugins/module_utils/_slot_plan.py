@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import PREFIX, Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing
+from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
 CARD = "gpu"
 """The slot of vLLM's models where none is named: one of them takes nearly all memory of a card."""
