@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check of all hosts found, as data: every difference, what could not be looked at, and the exit status.
+
+The writers in _drift_text lay it out. The form is published as docs/schemas/drift-1.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
+
+SCHEMA = "lab.llm_stack.drift/1"
+
+CLEAN, DRIFT, INCOMPLETE, FAILED = "clean", "drift", "incomplete", "failed"
+EXIT = {CLEAN: 0, DRIFT: 10, INCOMPLETE: 11}
+"""The exit status of each verdict; a run that failed keeps Ansible's own, 2 or 4."""
+
+PROBE = "lab.llm_stack.probe"
+FIELDS = ("host", "kind", "subject", "expected", "actual", "blame", "since", "remedy")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """How one task ended on one host: ``state`` is ok, failed, unreachable or skipped."""
+
+    host: str
+    task: str
+    action: str
+    state: str
+    result: Row
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A difference that is known and accepted: until a day, for a reason. Patterns are those of a shell."""
+
+    reason: str
+    until: str
+    kind: str = "*"
+    host: str = "*"
+    subject: str = "*"
+
+    def covers(self, item: Row) -> bool:
+        """Whether this item is the one that is meant."""
+        return all(fnmatchcase(str(item[key]), getattr(self, key)) for key in ("kind", "host", "subject"))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the events of a run say."""
+
+    hosts: frozenset[str] = frozenset()
+    checked: int = 0
+    items: tuple[dict[str, str], ...] = ()
+    unchecked: tuple[dict[str, str], ...] = ()
+    failed: bool = False
+    rules: tuple[Rule, ...] = field(default_factory=tuple)
+
+
+def findings(events: Sequence[Event]) -> Findings:
+    """Put together what all tasks on all hosts found."""
+    items = [item for event in events for item in _items(event)]
+    installed = {(item["host"], item["subject"]) for item in items if not item["kind"].startswith("missing-")}
+    # What is missing is told twice where the step that installs it was predicted as well.
+    items = [
+        item
+        for item in items
+        if not (item["kind"].startswith("missing-") and (item["host"], item["subject"]) in installed)
+    ]
+    return Findings(
+        hosts=frozenset(event.host for event in events if _counted(event)),
+        checked=sum(_checked(event) for event in events),
+        items=tuple({tuple(item.values()): item for item in items}.values()),
+        unchecked=tuple(each for event in events for each in _unchecked(event)),
+        failed=any(event.state in ("failed", "unreachable") for event in events),
+        rules=tuple(rule for event in events for rule in _rules(event)),
+    )
+
+
+def report(found: Findings, generated: str, strict: bool) -> dict[str, Any]:
+    """Give the whole report; ``generated`` is a moment in UTC whose first ten characters are the day."""
+    today = generated[:10]
+    valid = [rule for rule in found.rules if rule.until >= today]
+    items, ignored = [], []
+    for item in found.items:
+        rule = next((each for each in valid if each.covers(item)), None)
+        if rule:
+            ignored.append({**item, "reason": rule.reason, "until": rule.until})
+        else:
+            items.append(item)
+    verdict = _verdict(found, items, strict)
+    return {
+        "schema": SCHEMA,
+        "generated": generated,
+        "verdict": verdict,
+        "exit": EXIT.get(verdict),
+        "checked": found.checked,
+        "hosts": sorted(found.hosts),
+        "items": sorted(items, key=_order),
+        "unchecked": list(found.unchecked),
+        "ignored": sorted(ignored, key=_order),
+        "expired": [_as_dict(rule) for rule in found.rules if rule.until < today],
+        "unused": [_as_dict(rule) for rule in valid if not any(rule.covers(item) for item in found.items)],
+    }
+
+
+def headline(data: Row) -> str:
+    """Say in one line what was looked at and what came of it."""
+    looked = f"checked {count(data['checked'], 'thing')} on {count(len(data['hosts']), 'host')}"
+    found = count(len(data["items"]), "difference") if data["items"] else "no difference"
+    beside = (("ignored", "ignored"), ("unchecked", "not checked"))
+    more = [f"{len(data[key])} {word}" for key, word in beside if data[key]]
+    return f"{looked}: {', '.join([found, *more])}"
+
+
+def _verdict(found: Findings, items: Sequence[Row], strict: bool) -> str:
+    if found.failed:
+        return FAILED
+    if items:
+        return DRIFT
+    return INCOMPLETE if found.unchecked and strict else CLEAN
+
+
+def _order(item: Row) -> tuple[str, ...]:
+    return tuple(str(item[key]) for key in ("host", "kind", "subject"))
+
+
+def _as_dict(rule: Rule) -> dict[str, str]:
+    return {key: getattr(rule, key) for key in ("host", "kind", "subject", "reason", "until")}
+
+
+# -- what one task says -----------------------------------------------------------------------------------------------
+
+
+def _counted(event: Event) -> bool:
+    return "checked" in event.result or event.action == PROBE or event.state in ("failed", "unreachable")
+
+
+def _checked(event: Event) -> int:
+    if event.action == PROBE:
+        return len(event.result.get("results", ()))
+    number = event.result.get("checked", 0)
+    return number if isinstance(number, int) else 0
+
+
+def _items(event: Event) -> Iterator[dict[str, str]]:
+    if event.state != "ok":
+        return
+    if event.action == PROBE:
+        yield from (_item(event, _answer(each)) for each in event.result.get("results", ()) if each["state"] == "fail")
+        return
+    items = event.result.get("items")
+    told = [each for each in items if isinstance(each, Mapping)] if isinstance(items, list) else []
+    told += list(_missing(event))
+    if not told and event.result.get("changed"):
+        told = [
+            {"kind": "task", "subject": event.task, "expected": "nothing to do", "actual": "would change something"}
+        ]
+    yield from (_item(event, each) for each in told)
+
+
+def _missing(event: Event) -> Iterator[Row]:
+    for each in event.result.get("missing") or ():
+        reasons = ", ".join(str(reason) for reason in each.get("reasons", ()))
+        yield {"kind": f"missing-{each['kind']}", "subject": each["path"], "expected": "installed", "actual": reasons}
+
+
+def _answer(check: Row) -> Row:
+    """A promise that is not kept, as the difference that it is."""
+    actual = f"{check['evidence']}: {check['cause']}" if check.get("cause") else check["evidence"]
+    return {
+        "kind": f"answer-{check['check']}",
+        "subject": check["id"],
+        "expected": check["title"],
+        "actual": actual,
+        "blame": "corrective",
+        "remedy": check.get("remedy") or "deploy",
+    }
+
+
+def _item(event: Event, told: Row) -> dict[str, str]:
+    defaults = {"host": event.host, "blame": "", "since": "", "remedy": "deploy"}
+    return {key: str(told.get(key, defaults.get(key, ""))) for key in FIELDS}
+
+
+def _unchecked(event: Event) -> Iterator[dict[str, str]]:
+    if event.state in ("failed", "unreachable"):
+        yield {"host": event.host, "what": event.task, "why": str(event.result.get("msg", event.state))}
+    elif event.state == "skipped" and "check mode" in str(event.result.get("msg", "")):
+        yield {"host": event.host, "what": event.task, "why": str(event.result["msg"])}
+    elif event.action == PROBE:
+        for each in event.result.get("results", ()):
+            if each["state"] == "skipped":
+                yield {
+                    "host": event.host,
+                    "what": str(each["title"]),
+                    "why": str(each.get("cause") or each["evidence"]),
+                }
+
+
+def _rules(event: Event) -> Iterable[Rule]:
+    facts = event.result.get("ansible_facts")
+    plan = facts.get("llm_stack_plan") if isinstance(facts, Mapping) else None
+    return [Rule(**each) for each in plan.get("drift_ignore", ())] if isinstance(plan, Mapping) else []
