@@ -57,9 +57,8 @@ class ActionModule(ActionBase):
         return self._summed_up(first, answer)
 
     def _sent(self, args: dict[str, Any], source: str, name: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        shell = self._connection._shell
-        directory = shell.tmpdir or self._make_tmp_path()
-        remote = shell.join_path(directory, "file")
+        directory = self._connection._shell.tmpdir or self._make_tmp_path()
+        remote = self._connection._shell.join_path(directory, "file")
         self._transfer_file(os.path.join(source, name), remote)
         self._fixup_perms2((directory, remote))
         return self._module({**args, "upload": remote, "uploaded": name}, task_vars)
