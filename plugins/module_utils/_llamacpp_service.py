@@ -24,6 +24,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._slots import relations
 
+DRAIN_SECONDS = 10
+"""How long requests that run when llama-server is stopped may take to finish; the unit grants 15 in all."""
+
 START_MARGIN = 30
 """Seconds that systemd grants beyond the readiness check, so that the check's own words reach the journal."""
 
@@ -46,7 +49,7 @@ def llamacpp_service(
     instances = [_with_files(each, home, source_directory, fingerprints or {}) for each in instances]
     config = config_dir(home, "llamacpp")
     servers = dict(_servers(instances, Install(**install), home, config))
-    scripts = ["ready.py", *(each.script for each in servers.values() if each.script)]
+    scripts = sorted({script for each in servers.values() for script in _scripts(each)})
     return {
         "declaration": {
             "files": [
@@ -75,6 +78,12 @@ def _servers(
         yield "native", native(install, home, config)
     if "python" in kinds:
         yield "python", python(install, home, config)
+
+
+def _scripts(software: Software) -> list[str]:
+    """The programs of the role that a server's unit runs, and that are inputs of its process."""
+    stopping = [] if software.stops_itself else ["stop.py"]
+    return ["ready.py", *stopping, *([software.script] if software.script else [])]
 
 
 def _kind(instance: Mapping[str, Any]) -> str:
@@ -133,7 +142,7 @@ def _unit(
     name, port, bind = instance["name"], instance["port"], instance["bind"]
     environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
     url = f"http://{join_port(bind, port)}"
-    scripts = ["ready.py", *([software.script] if software.script else [])]
+    stop = [] if software.stops_itself else ["/usr/bin/python3", f"{config}/stop.py", url, str(DRAIN_SECONDS)]
     ready = ["/usr/bin/python3", f"{config}/ready.py", url, name, str(ready_timeout)]
     return {
         "name": f"llamacpp-{name}.service",
@@ -146,12 +155,13 @@ def _unit(
                 "libraries": [specifier(path, home) for path in software.libraries],
                 "argv": [specifier(word, home) for word in software.argv],
                 "ready_argv": [specifier(word, home) for word in ready],
+                "stop_argv": [specifier(word, home) for word in stop],
                 "environment_files": [specifier(path, home) for path in environment_files],
                 "start_timeout": ready_timeout + START_MARGIN,
                 "slot": slot,
             }
         },
-        "inputs": [*environment_files, *(f"{config}/{script}" for script in scripts)],
+        "inputs": [*environment_files, *(f"{config}/{script}" for script in _scripts(software))],
         "environment_files": environment_files,
         "watch": ["LLAMA_"],
         "listens": [join_port(bind, port)],

@@ -59,6 +59,8 @@ class Software:
     model_variable: str
     script: str = ""
     """The launcher that the role brings along, as part of the process's inputs."""
+    stops_itself: bool = True
+    """Whether it ends in time by SIGTERM alone; llama-server does not while a client waits."""
     libraries: tuple[str, ...] = ()
     """Directories of shared libraries that do not lie beside the program."""
     releases: tuple[Mapping[str, Any], ...] = ()
@@ -80,7 +82,8 @@ def native(install: Install, home: str, config: str) -> Software:
         raise StackError(
             Problem("llamacpp_program", install.program, wrong, "Write one such as /usr/bin/llama-server.")
         )
-    return Software((install.program,), ({"kind": "program", "path": install.program},), "LLAMA_ARG_MODEL")
+    needs = ({"kind": "program", "path": install.program},)
+    return Software((install.program,), needs, "LLAMA_ARG_MODEL", stops_itself=False)
 
 
 def _released(install: Install, home: str) -> Software:
@@ -95,6 +98,7 @@ def _released(install: Install, home: str) -> Software:
             {"kind": "release", "path": path, "digest": each["sha256"]} for path, each in zip(paths, (first, *others))
         ),
         model_variable="LLAMA_ARG_MODEL",
+        stops_itself=False,
         # Whether the archive of a runtime has a top directory is not documented.
         libraries=tuple(where for path, each in zip(paths[1:], others) for where in (path, f"{path}/{each['top']}")),
         releases=(first, *others),

@@ -40,6 +40,7 @@ def test_a_server_is_declared_completely() -> None:
         "declaration": {
             "files": [
                 {"path": f"{ETC}/ready.py", "src": "ready.py"},
+                {"path": f"{ETC}/stop.py", "src": "stop.py"},
                 {
                     "path": f"{ETC}/tiny.env",
                     "template": "instance.env.j2",
@@ -65,12 +66,18 @@ def test_a_server_is_declared_completely() -> None:
                                 "tiny",
                                 "60",
                             ],
+                            "stop_argv": [
+                                "/usr/bin/python3",
+                                "%h/.config/llm-stack/llamacpp/stop.py",
+                                "http://127.0.0.1:8080",
+                                "10",
+                            ],
                             "environment_files": ["%h/.config/llm-stack/llamacpp/tiny.env"],
                             "start_timeout": 90,
                             "slot": {"excluded": [], "after": []},
                         }
                     },
-                    "inputs": [f"{ETC}/tiny.env", f"{ETC}/ready.py"],
+                    "inputs": [f"{ETC}/tiny.env", f"{ETC}/ready.py", f"{ETC}/stop.py"],
                     "environment_files": [f"{ETC}/tiny.env"],
                     "watch": ["LLAMA_"],
                     "listens": ["127.0.0.1:8080"],
@@ -117,28 +124,28 @@ DIGEST = environment_digest(LOCK, "/usr/bin/python3")
                 "%h/.config/llm-stack/llamacpp/llama_server.py",
             ],
             {"kind": "environment", "path": f"{DATA}/envs/llamacpp/{DIGEST}", "digest": DIGEST},
-            ["ready.py", "llama_server.py"],
+            ["llama_server.py", "ready.py"],
             id="pip: the wheel in an environment, and a program that serves it",
         ),
         pytest.param(
             {"method": "release", "release": RELEASE},
             ["%h/.local/share/llm-stack/releases/llamacpp/b11669-abababab/llama-server"],
             {"kind": "release", "path": f"{DATA}/releases/llamacpp/b11669-abababab", "digest": SHA},
-            ["ready.py"],
+            ["ready.py", "stop.py"],
             id="release: the archive's own server",
         ),
         pytest.param(
             {"method": "release", "release": {**RELEASE, "program": "bin/llama-server"}},
             ["%h/.local/share/llm-stack/releases/llamacpp/b11669-abababab/bin/llama-server"],
             {"kind": "release", "path": f"{DATA}/releases/llamacpp/b11669-abababab", "digest": SHA},
-            ["ready.py"],
+            ["ready.py", "stop.py"],
             id="release: a program deeper inside",
         ),
         pytest.param(
             {"method": "distro", "program": "/usr/bin/llama-server"},
             ["/usr/bin/llama-server"],
             {"kind": "program", "path": "/usr/bin/llama-server"},
-            ["ready.py"],
+            ["ready.py", "stop.py"],
             id="distro: the package's program",
         ),
     ],
@@ -150,7 +157,7 @@ def test_each_method_runs_and_requires_its_own_server(
     assert only(result, "units")["vars"]["unit"]["argv"] == argv
     assert result["declaration"]["requires"][0] == requires
     assert [each["src"] for each in result["declaration"]["files"] if "src" in each] == scripts
-    assert only(result, "units")["inputs"][1:] == [f"{ETC}/{script}" for script in scripts]
+    assert sorted(only(result, "units")["inputs"][1:]) == [f"{ETC}/{script}" for script in scripts]
 
 
 @pytest.mark.parametrize(

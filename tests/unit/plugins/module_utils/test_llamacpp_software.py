@@ -163,7 +163,7 @@ def test_the_python_server_is_built_with_the_flags_of_its_backend() -> None:
     launcher = "llama_python_server.py"
     assert unit["vars"]["unit"]["argv"] == [f"%h/{path}/bin/python", f"%h/.config/llm-stack/llamacpp/{launcher}"]
     assert unit["vars"]["unit"]["model_variable"] == "LLAMA_PYTHON_MODEL"
-    assert [each["src"] for each in result["declaration"]["files"] if "src" in each] == ["ready.py", launcher]
+    assert [each["src"] for each in result["declaration"]["files"] if "src" in each] == [launcher, "ready.py"]
     assert unit["inputs"][1:] == [f"~/.config/llm-stack/llamacpp/{name}" for name in ("ready.py", launcher)]
 
 
