@@ -49,6 +49,8 @@ def vllm_service(
     The timeouts are in seconds. ``listings`` has the files of the model folders on the controller, by instance.
     Raises StackError where the host could not serve them.
     """
+    if not instances:
+        return {"declaration": {"files": [], "units": [], "requires": []}, "models": [], "preflight": []}
     problems = [*_check_lock(backend, lock, requirements), *_check_key(instances, api_key), *_check_slots(instances)]
     if problems:
         raise StackError(problems)
@@ -75,7 +77,7 @@ def vllm_service(
 def _requirements(built: Mapping[str, str], placed: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """What the install step makes: vLLM, the folders of the models, and the word that each instance can start."""
     return [
-        *([{"kind": "environment", **built}] if placed else []),
+        {"kind": "environment", **built},
         *({"kind": "snapshot", "path": each["folder"], "digest": each["files_digest"]} for each in placed),
         *({"kind": "preflight", "path": each["record"], "digest": each["digest"]} for each in placed),
     ]
@@ -171,8 +173,7 @@ def _absolute(path: object, home: str) -> object:
 def _files(
     config: str, home: str, placed: Sequence[Mapping[str, Any]], api_key: str, timeouts: Timeouts
 ) -> Iterator[dict[str, Any]]:
-    if placed:
-        yield from ({"path": f"{config}/{name}", "src": name} for name in SCRIPTS)
+    yield from ({"path": f"{config}/{name}", "src": name} for name in SCRIPTS)
     for name in sorted({each for each in map(template_of, placed) if each}):
         yield {"path": f"{config}/chat_templates/{name}", "src": f"chat_templates/{name}"}
     if any(each.get("needs_key") for each in placed):
