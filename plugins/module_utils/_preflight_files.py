@@ -60,7 +60,7 @@ def read_files(instance: Instance) -> ModelFiles:
 
 def _missing(path: str, folder: str) -> Finding:
     wrong, remedy = "is not there.", "Let the deploy fetch it, or correct the source."
-    return Finding("model-folder", Problem(path, folder, wrong, remedy))
+    return Finding("model-folder", Problem(path, folder, wrong, remedy), pending=True)
 
 
 def _read_gguf(instance: Instance, path: str) -> ModelFiles:

@@ -103,11 +103,15 @@ class Instance:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that speaks against a start: its code, the reason, and whether it refuses or only warns."""
+    """Something that speaks against a start: its code, the reason, and whether it refuses or only warns.
+
+    ``pending`` is what an earlier step of a deploy brings, and what check mode therefore does not find.
+    """
 
     code: str
     problem: Problem
     refuses: bool = True
+    pending: bool = False
 
     def accepted_by(self, accepted: tuple[str, ...]) -> bool:
         """Whether somebody wrote that this is no reason to stop."""
@@ -144,6 +148,10 @@ class Outcome:
         line = f"Or accept it by name: {self.instance.at('accept')}: [{finding.code}]."
         return replace(finding.problem, remedy="\n".join(filter(None, (finding.problem.remedy, line))))
 
+    def in_check_mode(self) -> Outcome:
+        """The same where nothing was installed or fetched: what is to come first is not refused for its absence."""
+        return replace(self, findings=tuple(_announced(each) if each.pending else each for each in self.findings))
+
     @property
     def verdict(self) -> str:
         """The verdict on the memory."""
@@ -153,6 +161,11 @@ class Outcome:
     def refused(self) -> bool:
         """Whether it must not start."""
         return bool(self.refusals)
+
+
+def _announced(finding: Finding) -> Finding:
+    remedy = "A run brings it first, and looks at it then; check mode says nothing of it."
+    return replace(finding, refuses=False, problem=replace(finding.problem, remedy=remedy))
 
 
 def whole(value: object, default: int) -> int:

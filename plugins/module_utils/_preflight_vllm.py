@@ -29,7 +29,8 @@ def check_vllm(instance: Instance, installed: Installed, found: ModelFiles) -> I
     """Yield what speaks against serving these files with this vLLM."""
     if not installed.version:
         wrong = "cannot be served: there is no vLLM in its environment."
-        yield Finding("vllm-metadata", Problem(instance.path, NOTHING, wrong, "Deploy again, which installs it."))
+        problem = Problem(instance.path, NOTHING, wrong, "Deploy again, which installs it.")
+        yield Finding("vllm-metadata", problem, pending=True)
         return
     if found.config:
         yield from _architecture(instance, installed, found.config)

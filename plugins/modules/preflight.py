@@ -33,6 +33,7 @@ attributes:
     support: full
     details:
       - In check mode it gives the same verdicts and refuses the same, and writes no record.
+      - An environment or a model that is not there at all is a warning then, since earlier tasks would have brought it.
   diff_mode:
     support: none
   idempotent:
@@ -302,10 +303,10 @@ def instance_from(params: dict[str, Any], state: str) -> Instance:
     return Instance(**given)
 
 
-def look(instances: list[Instance], backend: str) -> Host:
+def look(instances: list[dict[str, Any]], backend: str) -> Host:
     """Look at the host, with an eye on what the instances need and may take over."""
-    ours = {unit for each in instances for unit in (each.unit, *each.replaces)}
-    return read_host(backend, ours, {each.port: each.bind for each in instances}, os.path.expanduser("~"))
+    ours = {unit for each in instances for unit in (each["unit"], *each["replaces"])}
+    return read_host(backend, ours, {each["port"]: each["bind"] for each in instances}, os.path.expanduser("~"))
 
 
 def unrecorded(outcomes: list[Outcome]) -> list[Outcome]:
@@ -334,14 +335,20 @@ def write(outcomes: list[Outcome], installed: Installed, host: Host) -> None:
         write_atomic(each.instance.record, record(each, identity, host.backend), 0o600)
 
 
+def judge(params: dict[str, Any], installed: Installed, host: Host, check: bool) -> list[Outcome]:
+    """Judge all instances with what earlier starts have taught."""
+    instances = [instance_from(each, params["state"]) for each in params["instances"]]
+    outcomes = judge_all(instances, installed, host, read_ledger(params["state"]), params["start_timeout"])
+    return [each.in_check_mode() for each in outcomes] if check else outcomes
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     params = module.params
-    instances = [instance_from(each, params["state"]) for each in params["instances"]]
     try:
         installed = read_installed(params["environment"]) if params["environment"] else Installed()
-        host = look(instances, params["backend"])
-        outcomes = judge_all(instances, installed, host, read_ledger(params["state"]), params["start_timeout"])
+        host = look(params["instances"], params["backend"])
+        outcomes = judge(params, installed, host, module.check_mode)
         warn(module, outcomes)
         refuse(module, outcomes, installed.version)
         fresh = unrecorded(outcomes)

@@ -137,6 +137,21 @@ def test_check_mode_says_the_same_and_writes_nothing(run: Run, home: Path) -> No
     assert run(check=True)["changed"] is False
 
 
+def test_what_earlier_tasks_would_have_brought_is_not_missed_in_check_mode(run: Run, home: Path) -> None:
+    shutil.rmtree(home / "env")
+    (home / "model").rename(home / "later")
+    assert [each["code"] for each in run()["fit"][0]["refused"]] == ["model-folder", "vllm-metadata"]
+    result = run(check=True)
+    assert result["changed"] is True
+    assert [each["code"] for each in result["fit"][0]["warnings"]] == ["model-folder", "vllm-metadata"]
+    assert "A run brings it first, and looks at it then" in result["fit"][0]["warnings"][0]["text"]
+
+
+def test_what_is_there_and_broken_is_refused_in_check_mode(run: Run, home: Path) -> None:
+    (home / "model/config.json").unlink()
+    assert [each["code"] for each in run(check=True)["fit"][0]["refused"]] == ["model-folder"]
+
+
 def test_a_refusal_that_is_accepted_is_a_warning(run: Run, home: Path) -> None:
     card(home, 2048, 1000)
     result = run(accept=["memory"])
