@@ -92,7 +92,7 @@ class Stack:
 
     def journal(self) -> str:
         """Return the last lines that the stack's services wrote since the boot."""
-        units = "--unit 'llamacpp-*' --unit 'litellm*'"
+        units = "--unit 'llamacpp-*' --unit 'vllm-*' --unit 'litellm*'"
         return str(self.run(f"journalctl --user --quiet --no-pager --boot --lines=80 {units}").stdout)
 
     def slot(self) -> str:
