@@ -8,6 +8,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama, _ollama_settings, _ollama_software
@@ -25,50 +26,57 @@ START_MARGIN = 30
 """Seconds that systemd grants beyond the readiness check, so that the check's own words reach the journal."""
 
 
+@dataclass(frozen=True)
+class Server:
+    """Where the server listens and what it may, as the role's variables say it; ``ready_timeout`` is in seconds."""
+
+    bind: str
+    port: int
+    ready_timeout: int
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    allow_unauthenticated: bool = False
+    generate: bool = True
+
+    @property
+    def url(self) -> str:
+        """Where the host itself reaches it."""
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)
+        return f"http://{join_port(reached, self.port)}"
+
+
 def ollama_service(
     models: Sequence[Mapping[str, Any]],
     *,
     home: str,
-    bind: str,
-    port: int,
-    ready_timeout: int,
-    environment: Mapping[str, Any] | None = None,
     models_directory: str = "",
     source_directory: str = "",
     fingerprints: Mapping[str, str] | None = None,
-    allow_unauthenticated: bool = False,
-    generate: bool = True,
     update: bool = False,
-    **install: Any,  # noqa: ANN401 - the fields of Install type them
+    **options: Any,  # noqa: ANN401 - the fields of Server and Install type them
 ) -> dict[str, Any]:
     """Return the transaction, the same without its models, the software and the model files, or raise every problem.
 
-    ``ready_timeout`` is in seconds; ``fingerprints`` tells the model files on the controller apart, by their paths.
+    ``fingerprints`` tells the model files on the controller apart, by their paths; with ``update`` registries are asked
+    for newer models.
     """
-    wanted = Install(**install)
-    folder = models_directory or f"{home}/{MODELS[2:]}"
-    problems = [
-        *_check_listening(bind, port, allow_unauthenticated),
-        *_ollama_settings.check_environment(environment or {}, "ollama_environment"),
-        *_ollama_settings.check_accepted(wanted.accepted, "ollama_accept_vulnerabilities"),
-        *_check_folder(models_directory),
-        *_ollama_software.check(wanted),
-    ]
+    own = {key: options.pop(key) for key in [*options] if key in Server.__dataclass_fields__}
+    server, install = Server(**own), Install(**options)
+    problems = [*_check_server(server), *_check_folder(models_directory), *_ollama_software.check(install)]
     if problems:
         raise StackError(problems)
+    software = _ollama_software.software(install, home)
     files = [_with_file(each, home, source_directory, fingerprints or {}) for each in models]
     declared = [_model(each, update) for each in files]
-    software = _ollama_software.software(wanted, home)
-    variables = _variables(bind, port, environment or {}, models_directory)
-    server = _declaration(home, software, variables, _ready(software, bind, port, ready_timeout, wanted, generate))
+    alone = _declaration(home, server, software, install.accepted, models_directory)
+    folder = models_directory or f"{home}/{MODELS[2:]}"
     needs = [_need(each, folder) for each in declared]
     return {
-        "declaration": {**server, "requires": [*server["requires"], *needs]},
-        "server": server,
+        "declaration": {**alone, "requires": [*alone["requires"], *needs]},
+        "server": alone,
         "models": declared,
         "files": [each["file"] for each in files if each.get("file")],
         "releases": software["releases"],
-        "url": f"http://{join_port(_reached(bind), port)}",
+        "url": server.url,
         "folder": folder,
     }
 
@@ -76,22 +84,27 @@ def ollama_service(
 # -- problems -------------------------------------------------------------------------------------------------------
 
 
-def _check_listening(bind: str, port: int, allowed: bool) -> Iterator[Problem]:
-    if isinstance(port, bool) or not isinstance(port, int) or not 1024 <= port <= 65535:
+def _check_server(server: Server) -> Iterator[Problem]:
+    if not 1024 <= server.port <= 65535:
         wrong = "is not a port that an account may open; Ollama would listen on 11434 instead."
-        yield Problem("ollama_port", port, wrong, "Write a number from 1024 to 65535.")
+        yield Problem("ollama_port", server.port, wrong, "Write a number from 1024 to 65535.")
+    yield from _check_address(server)
+    yield from _ollama_settings.check_environment(server.environment, "ollama_environment")
+
+
+def _check_address(server: Server) -> Iterator[Problem]:
     try:
-        loopback = ipaddress.ip_address(bind).is_loopback
+        loopback = ipaddress.ip_address(server.bind).is_loopback
     except ValueError:
-        yield Problem("ollama_bind", bind, "is not an IP address.", "Write one such as 127.0.0.1.")
+        yield Problem("ollama_bind", server.bind, "is not an IP address.", "Write one such as 127.0.0.1.")
         return
-    if not loopback and not allowed:
+    if not loopback and not server.allow_unauthenticated:
         wrong = "is reached from other hosts, and Ollama asks nobody for a key."
         remedy = (
-            "Whoever reaches the port can use, replace and delete models. Let the gateway stand before it on "
-            "127.0.0.1,\nor set ollama_allow_unauthenticated: true and close the port to all others."
+            "Whoever reaches the port can use, replace and delete models. Let the gateway stand before it on 127.0.0.1,"
+            "\nor set ollama_allow_unauthenticated: true and close the port to all others."
         )
-        yield Problem("ollama_bind", bind, wrong, remedy)
+        yield Problem("ollama_bind", server.bind, wrong, remedy)
 
 
 def _check_folder(folder: str) -> Iterator[Problem]:
@@ -105,57 +118,40 @@ def _check_folder(folder: str) -> Iterator[Problem]:
 # -- the server -----------------------------------------------------------------------------------------------------
 
 
-def _variables(bind: str, port: int, environment: Mapping[str, Any], models_directory: str) -> dict[str, str]:
+def _variables(server: Server, models_directory: str) -> dict[str, str]:
     derived = {
-        "OLLAMA_HOST": join_port(bind, port),
+        "OLLAMA_HOST": join_port(server.bind, server.port),
         "OLLAMA_CONTEXT_LENGTH": _ollama.SERVER_CONTEXT,
         "OLLAMA_NO_CLOUD": True,
         **({"OLLAMA_MODELS": models_directory} if models_directory else {}),
     }
-    return {name: _ollama_settings.text(value) for name, value in sorted({**environment, **derived}.items())}
+    return {name: _ollama_settings.text(value) for name, value in sorted({**server.environment, **derived}.items())}
 
 
-def _reached(bind: str) -> str:
-    """The address by which the host itself reaches the server."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
-
-
-def _ready(
-    software: Mapping[str, Any], bind: str, port: int, ready_timeout: int, wanted: Install, generate: bool
-) -> dict[str, Any]:
-    """What the readiness check gets to know, and what systemd does."""
-    options = ["--at-least", _ollama_settings.floor(wanted.accepted), "--program", software["program"]]
-    options += ["--version", software["version"]] if software["version"] else []
-    options += ["--generate"] if generate else []
-    return {
-        "url": f"http://{join_port(_reached(bind), port)}",
-        "seconds": ready_timeout,
-        "options": options,
-        "listens": join_port(bind, port),
-    }
+def _ready(server: Server, software: Mapping[str, Any], script: str, accepted: Sequence[str]) -> list[str]:
+    """The readiness check, with all it gets to know."""
+    words = ["/usr/bin/python3", script, server.url, str(server.ready_timeout)]
+    words += ["--at-least", _ollama_settings.floor(accepted), "--program", software["program"]]
+    words += ["--version", software["version"]] if software["version"] else []
+    return [*words, "--generate"] if server.generate else words
 
 
 def _declaration(
-    home: str, software: Mapping[str, Any], variables: Mapping[str, str], ready: Mapping[str, Any]
+    home: str, server: Server, software: Mapping[str, Any], accepted: Sequence[str], models_directory: str
 ) -> dict[str, Any]:
     config = config_dir(home, "ollama")
     environment_file, script = f"{config}/server.env", f"{config}/ready.py"
-    check = ["/usr/bin/python3", script, ready["url"], str(ready["seconds"]), *ready["options"]]
+    settings = _variables(server, models_directory)
     unit = {
         "argv": [specifier(software["program"], home), "serve"],
-        "ready_argv": [specifier(word, home) for word in check],
+        "ready_argv": [specifier(word, home) for word in _ready(server, software, script, accepted)],
         "environment_file": specifier(environment_file, home),
-        "start_timeout": ready["seconds"] + START_MARGIN,
+        "start_timeout": server.ready_timeout + START_MARGIN,
     }
     return {
         "files": [
             {"path": script, "src": "ready.py"},
-            {
-                "path": environment_file,
-                "template": "server.env.j2",
-                "vars": {"settings": dict(variables)},
-                "mode": "0600",
-            },
+            {"path": environment_file, "template": "server.env.j2", "vars": {"settings": settings}, "mode": "0600"},
         ],
         "units": [
             {
@@ -165,7 +161,7 @@ def _declaration(
                 "inputs": [environment_file, script],
                 "environment_files": [environment_file],
                 "watch": ["OLLAMA_"],
-                "listens": [ready["listens"]],
+                "listens": [join_port(server.bind, server.port)],
                 "ready_timeout": unit["start_timeout"],
             }
         ],

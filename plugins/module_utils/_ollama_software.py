@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_settings, _release_assets
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import data_dir
 
 LOCK = "llm_stack_release_lock.ollama"
@@ -34,6 +34,8 @@ class Install:
 
 
 def check(wanted: Install) -> Iterator[Problem]:
+    """Yield what stands against the software; what the lock lacks shows when an archive is chosen."""
+    yield from _ollama_settings.check_accepted(wanted.accepted, "ollama_accept_vulnerabilities")
     if wanted.method == "existing":
         if not re.fullmatch(r"/[^\s\"'\\$%;]+", wanted.program):
             wrong = "is not the absolute path of a program, without spaces, quotes and $."
@@ -88,12 +90,23 @@ def _archive(wanted: Install) -> dict[str, Any]:
     locked = _release_assets.locked(wanted.release_lock, "ollama", LOCK)
     choice = _release_assets.choose_ollama(list(locked), wanted.machine, wanted.backend, f"{LOCK}.assets")
     entry, tag = locked[choice.asset.name], str(wanted.release_lock["tag"])
+    problems = list(_check_entry(entry, f"{LOCK}.assets.{choice.asset.name}", tag))
+    if problems:
+        raise StackError(problems)
     found = {"name": "ollama", "strip_top": False, "version": _plain(tag), "machine": choice.asset.machine}
     found.update(sha256=entry["sha256"], why=choice.why)
     if wanted.release_directory:
         return {**found, "src": os.path.join(wanted.release_directory, choice.asset.name)}
     mirror = wanted.release_mirror.rstrip("/")
     return {**found, "url": f"{mirror}/{choice.asset.name}" if mirror else entry["url"]}
+
+
+def _check_entry(entry: Mapping[str, Any], path: str, tag: str) -> Iterator[Problem]:
+    remedy = _release_assets.unlocked("ollama", tag)
+    if not re.fullmatch(r"[0-9a-f]{64}", str(entry.get("sha256", ""))):
+        yield Problem(f"{path}.sha256", entry.get("sha256", NOTHING), "is not the checksum of an archive.", remedy)
+    if not re.match(r"https?://.", str(entry.get("url", ""))):
+        yield Problem(f"{path}.url", entry.get("url", NOTHING), "is not the address of an archive.", remedy)
 
 
 def _plain(tag: str) -> str:

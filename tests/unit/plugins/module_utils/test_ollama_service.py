@@ -270,6 +270,19 @@ def test_a_folder_of_models_elsewhere() -> None:
             id="no checksum",
         ),
         pytest.param(
+            {"release_lock": {**LOCKED, "assets": {ASSET: {"url": "https://releases.example/o"}}}},
+            f"llm_stack_release_lock.ollama.assets.{ASSET}.sha256: is not the checksum of an archive.\n"
+            "    Run make pin RELEASE=ollama TAG=v0.35.0: it writes the checksums that the publisher states into the "
+            "lock.",
+            id="a lock without the checksum",
+        ),
+        pytest.param(
+            {"machine": "riscv64"},
+            "llm_stack_release_lock.ollama.assets: has no build for Linux on riscv64.\n"
+            "    Pin another release, or use another method.",
+            id="another machine",
+        ),
+        pytest.param(
             {"release": {"version": "0.35.0", "url": "https://mirror.lan/o.tgz"}},
             "ollama_release.sha256: does not pin the archive of the method release.\n"
             "    Write the checksum of sha256sum.txt of the same release, as 64 hexadecimal digits.",
