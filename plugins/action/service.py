@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint
+from ansible_collections.lab.llm_stack.plugins.plugin_utils._git import head
 
 MODULE = "lab.llm_stack.service"
 
@@ -37,6 +38,7 @@ class ActionModule(ActionBase):
         args["units"] = [self._unit(entry, task_vars) for entry in self._entries(args, "units")]
         args["requires"] = [self._requirement(entry) for entry in self._entries(args, "requires")]
         args.setdefault("holder", f"{getpass.getuser()} on {platform.node()}")
+        args.setdefault("source", head(str(task_vars.get("inventory_dir") or "")))
         if "llm_stack_break_lock" in task_vars:
             args.setdefault("break_lock", str(task_vars["llm_stack_break_lock"]))
         # Ansible's line in the host's syslog shows files as text, in which it finds no secret that has a line break.

@@ -22,6 +22,8 @@ EXIT = {CLEAN: 0, DRIFT: 10, INCOMPLETE: 11}
 """The exit status of each verdict; a run that failed keeps Ansible's own, 2 or 4."""
 
 PROBE = "lab.llm_stack.probe"
+SERVICE = "lab.llm_stack.service"
+SOURCE = "lab.llm_stack.source_info"
 FIELDS = ("host", "kind", "subject", "expected", "actual", "blame", "since", "remedy")
 
 Row = Mapping[str, Any]
@@ -67,7 +69,7 @@ class Findings:
 
 def findings(events: Sequence[Event]) -> Findings:
     """Put together what all tasks on all hosts found."""
-    items = [item for event in events for item in _items(event)]
+    items = [*(item for event in events for item in _items(event)), *_commits(events)]
     installed = {(item["host"], item["subject"]) for item in items if not item["kind"].startswith("missing-")}
     # What is missing is told twice where the step that installs it was predicted as well.
     items = [
@@ -165,6 +167,17 @@ def _items(event: Event) -> Iterator[dict[str, str]]:
             {"kind": "task", "subject": event.task, "expected": "nothing to do", "actual": "would change something"}
         ]
     yield from (_item(event, each) for each in told)
+
+
+def _commits(events: Sequence[Event]) -> Iterator[dict[str, str]]:
+    """Yield a difference for each host on which another commit was deployed last than the one that is compared."""
+    commits = [str(event.result["commit"]) for event in events if event.action == SOURCE and event.result.get("commit")]
+    commit = commits[0] if commits else ""
+    deployed = {event.host: event for event in events if event.action == SERVICE and event.result.get("source")}
+    for event in deployed.values() if commit else ():
+        if event.result["source"] != commit:
+            told = {"kind": "source-commit", "subject": "the declaration", "expected": commit[:12]}
+            yield _item(event, {**told, "actual": str(event.result["source"])[:12], "blame": "intentional"})
 
 
 def _missing(event: Event) -> Iterator[Row]:

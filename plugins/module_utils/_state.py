@@ -127,6 +127,15 @@ class State:
         remove(path)
         return kept
 
+    def source(self) -> str:
+        """The commit of the declaration that was deployed last; empty where none was told."""
+        return (read(os.path.join(self.root, "source")) or b"").decode("ascii", "replace").strip()
+
+    def note_source(self, commit: str) -> None:
+        """Note the commit of a declaration that was deployed whole, also where it changed nothing on the host."""
+        if commit and commit != self.source():
+            write_atomic(os.path.join(self.root, "source"), f"{commit}\n".encode(), 0o600)
+
     def salt(self) -> bytes:
         """The key of this host's digests; empty before the first run."""
         return read(os.path.join(self.root, "digest.key")) or b""

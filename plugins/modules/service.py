@@ -217,6 +217,10 @@ options:
     description: Who runs this, for the message that a second run gets. The action plugin fills it in.
     type: str
     default: unknown
+  source:
+    description: Commit of the declaration, noted on the host after a run that succeeded. The action plugin fills it in.
+    type: str
+    default: ""
   break_lock:
     description:
       - Id of a lock that another run holds, as the refusal tells it. That run is told to end, puts back what it began,
@@ -271,6 +275,11 @@ checked:
   returned: always
   type: int
   sample: 14
+source:
+  description: Commit of the declaration that was deployed before this run; empty where none was noted.
+  returned: always
+  type: str
+  sample: 1b3f0c2d4e5f60718293a4b5c6d7e8f901234567
 missing:
   description: Required things that are not installed, each with its reasons. Nothing was changed when there are any.
   returned: always
@@ -369,6 +378,7 @@ ARGUMENT_SPEC = {
     "declaration": {"type": "dict"},
     "holder": {"type": "str", "default": "unknown"},
     "break_lock": {"type": "str", "default": ""},
+    "source": {"type": "str", "default": ""},
 }
 
 
@@ -386,6 +396,7 @@ def main() -> None:
     manager = Manager(os.getuid())
     state = State(f"{module.params['home']}/.local/state/llm-stack", module.params["name"])
     run = absent if module.params["state"] == "absent" else present
+    deployed = state.source()
     try:
         if module.check_mode:
             result = run(module, manager, state)
@@ -394,9 +405,11 @@ def main() -> None:
             signal.signal(signal.SIGTERM, _terminate)
             with _alone(module, state):
                 result = run(module, manager, state)
+                if module.params["state"] == "present" and not result["missing"]:
+                    state.note_source(module.params["source"])
     except (ChangeError, SpecError, ManagerError, OSError, Terminated) as error:
         module.fail_json(msg=str(error), outage_s=getattr(error, "outage", {}))
-    module.exit_json(**result)
+    module.exit_json(source=deployed, **result)
 
 
 @contextlib.contextmanager

@@ -160,6 +160,16 @@ def test_every_form_tells_the_same() -> None:
     assert "llm_stack_drift_last_check_timestamp_seconds 1795410000" in as_metrics(data)
 
 
+def test_the_commit_that_was_deployed_last_is_compared_with_the_one_that_is_here() -> None:
+    here = Event("gw", "Source", "lab.llm_stack.source_info", "ok", {"commit": "b" * 40, "items": [], "checked": 3})
+    assert told(here, said(source="b" * 40))["items"] == []
+    assert told(here, said())["items"] == []
+    items = told(here, said(source="a" * 40), said(source="a" * 40), said(source="b" * 40, host="gpu"))["items"]
+    assert [(each["host"], each["kind"], each["expected"], each["actual"]) for each in items] == [
+        ("gw", "source-commit", "b" * 12, "a" * 12)
+    ]
+
+
 @given(st.text(), st.text(), st.text())
 def test_no_text_of_a_host_breaks_out_of_a_report(subject: str, actual: str, host: str) -> None:
     data = told(said({**FILE, "subject": subject, "actual": actual}, host=host))
