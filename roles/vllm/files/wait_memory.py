@@ -62,7 +62,7 @@ def amd(text: str) -> list[Card]:
     except ValueError:
         return []
     found = []
-    for name in sorted(each for each in parsed if re.fullmatch(r"card\d+", each)):
+    for name in sorted(each for each in parsed if re.fullmatch(r"card\d+", each) and isinstance(parsed[each], dict)):
         sizes = [str(parsed[name].get(f"VRAM Total {part}Memory (B)", "")) for part in ("", "Used ")]
         if all(size.isdigit() for size in sizes):
             found.append(Card(f"card {name[4:]}", int(sizes[0]), int(sizes[0]) - int(sizes[1]), name[4:]))

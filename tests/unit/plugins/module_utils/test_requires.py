@@ -40,6 +40,29 @@ def installed(tmp_path: Path) -> Path:
         pytest.param("download", "model.gguf", SHA, ["has not been verified yet"], id="a file that nobody verified"),
         pytest.param("environment", "absent", "d", ["is missing"], id="no environment"),
         pytest.param("release", "absent", SHA, ["is missing"], id="no release"),
+        pytest.param("snapshot", "absent", SHA, ["is missing"], id="no snapshot"),
+        pytest.param(
+            "snapshot",
+            "directory",
+            SHA,
+            ["is incomplete: it has no readable marker, so a run was cut short or it is not one of ours"],
+            id="a folder that is no snapshot",
+        ),
+        pytest.param(
+            "snapshot",
+            "directory",
+            "",
+            ["is no model folder: it has no config.json"],
+            id="a folder of the host that is no model",
+        ),
+        pytest.param(
+            "preflight",
+            "absent",
+            "d",
+            ["has not been looked at before its first start"],
+            id="no record of a preflight",
+        ),
+        pytest.param("preflight", "model.gguf", "d", ["has no readable record"], id="a broken record"),
     ],
 )
 def test_a_requirement_is_met_or_says_why_not(
@@ -90,3 +113,24 @@ def test_the_identity_of_a_file_changes_when_it_is_replaced(installed: Path) -> 
     assert identities(wanted) != before
     (installed / "model.gguf").unlink()
     assert identities(wanted) == {str(installed / "model.gguf"): ""}
+
+
+def test_a_record_tells_of_the_very_instance_it_was_made_for(tmp_path: Path) -> None:
+    record = tmp_path / "vllm-tiny.service.json"
+    record.write_text(json.dumps({"digest": "a", "verdict": "fits"}))
+    assert missing_requirements([Requirement("preflight", str(record), "a")]) == []
+    [missing] = missing_requirements([Requirement("preflight", str(record), "b")])
+    assert missing["reasons"] == ["was looked at with another model, vLLM or settings"]
+
+
+def test_looking_again_installs_nothing_anew(tmp_path: Path) -> None:
+    """Otherwise a server would be restarted, minutes of loading, because a record was lost."""
+    requirement = Requirement("preflight", str(tmp_path / "record.json"), "a")
+    assert identities([requirement], missing_requirements([requirement])) == {}
+
+
+def test_a_snapshot_that_was_fetched_again_is_another(tmp_path: Path) -> None:
+    requirement = Requirement("snapshot", str(tmp_path), "a")
+    before = identities([requirement])
+    (tmp_path / ".llm-stack-model.json").write_text('{"digest": "a"}')
+    assert identities([requirement]) != before

@@ -104,6 +104,14 @@ def test_a_declaration_says_what_the_parameters_say() -> None:
     )
 
 
+def test_the_home_of_the_account_is_written_where_its_mark_stands() -> None:
+    """Programs that read neither ~ nor %h get the path; only the host knows it."""
+    text = "model: @LLM_STACK_HOME@/models/tiny\n"
+    [plain] = wanted_from(params(file(content=text))).files
+    [secret] = wanted_from(params(file(content=None, secret_content=text))).files
+    assert plain.content == secret.content == b"model: /h/models/tiny\n"
+
+
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
