@@ -24,11 +24,15 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._download import (
     Refused,
     Response,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._http import HttpRefused
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import sha256_of
 
 BLOCK = 1 << 17
 """Bytes that are asked for at once: what a slow line brings is kept, and a fast one is not held up."""
+
+PATIENCE = 30
+"""Seconds that a server may ask to be left alone without ending the run."""
 
 PART = ".part"
 AGAIN = ".again.part"
@@ -87,7 +91,11 @@ def _attempts(fetch: Fetch, name: str, is_over: Callable[[], bool]) -> None:
             _go_on(fetch, name, is_over)
             return
         except Refused as error:
-            raise InstallError(fetch.explain(url, error)) from None
+            seconds = _asked_to_wait(error)
+            if not seconds or attempt + 1 == ATTEMPTS:
+                raise InstallError(fetch.explain(url, error)) from None
+            fetch.pause(seconds)
+            continue
         except (OSError, http.client.HTTPException) as error:
             if getattr(error, "errno", None) == 28:
                 raise InstallError(_text(url, "no space is left on the disk", "Free some space.")) from None
@@ -97,6 +105,12 @@ def _attempts(fetch: Fetch, name: str, is_over: Callable[[], bool]) -> None:
         fetch.pause(min(2.0**attempt, 8.0) if attempt + 1 < ATTEMPTS else 0)
     remedy = "Make the address reachable from this host, or name a mirror, or bring the folder from the controller."
     raise InstallError(_text(url, f"nothing arrived in {ATTEMPTS} attempts ({reason})", remedy))
+
+
+def _asked_to_wait(error: Refused) -> float:
+    """Seconds after which a server that gets too many requests wants to be asked again, where that is soon."""
+    text = error.retry_after if isinstance(error, HttpRefused) and error.status == 429 else ""
+    return float(text) if text.isdigit() and 0 < int(text) <= PATIENCE else 0.0
 
 
 def _text(url: str, cause: str, remedy: str) -> str:

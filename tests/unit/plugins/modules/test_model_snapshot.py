@@ -68,15 +68,16 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_snapshot_fetch.Fetch, "__init__", patched_init(_snapshot_fetch.Fetch.__init__))
-
-
-def patched_init(original: Callable[..., None]) -> Callable[..., None]:
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **{**kwargs, "pause": lambda _seconds: None})
-
-    return init
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Note the seconds that would be waited between attempts, and do not wait."""
+    noted: list[float] = []
+    original = _snapshot_fetch.Fetch.__init__
+    monkeypatch.setattr(
+        _snapshot_fetch.Fetch,
+        "__init__",
+        lambda self, *args, **how: original(self, *args, **{**how, "pause": noted.append}),
+    )
+    return noted
 
 
 @pytest.fixture
@@ -277,6 +278,14 @@ def test_what_the_hub_refuses_is_told_with_a_remedy(
     refused = run(check=check)
     assert f"was not read: {words}" in refused["msg"]
     assert not store.exists()
+
+
+def test_a_hub_that_wants_a_pause_gets_it(run: Run, hub: Any, locked: dict, pauses: list[float]) -> None:
+    hub.faults.too_many = 3
+    assert run(files=locked)["progress"]["file"] == ""
+    assert pauses == [7.0, 7.0, 7.0]
+    hub.faults.too_many = 4
+    assert "too many requests" in run(files=locked, name="another")["msg"]
 
 
 def test_nobody_at_the_address(run: Run, store: Path, locked: dict) -> None:
