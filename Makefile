@@ -23,7 +23,7 @@ help:
 	@sed -nE 's/^## (.*)/\n\1/p; s/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14
 
 ## Operate
-.PHONY: deploy validate destroy
+.PHONY: deploy validate status swap destroy
 deploy: .venv/.deploy  ## converge the hosts to the declaration, then show that every promise holds
 	$(if $(local),tools/local-host up)
 	$(play) playbooks/deploy.yml $(ARGS)
@@ -31,6 +31,15 @@ deploy: .venv/.deploy  ## converge the hosts to the declaration, then show that 
 
 validate: .venv/.deploy  ## show with evidence that what runs is what is declared; changes nothing
 	$(play) playbooks/validate.yml $(ARGS)
+
+status: .venv/.deploy  ## look at every promise and write reports/: a page, Markdown, JSON, JUnit, metrics, alerts
+	$(play) playbooks/status.yml $(ARGS)
+
+drift: .venv/.deploy  ## whether what serves is what is declared, in reports/ too; exits with 10 where it is not (ARGS=)
+	ANSIBLE_CALLBACKS_ENABLED=lab.llm_stack.drift $(play) playbooks/drift.yml --diff $(ARGS)
+
+swap: .venv/.deploy  ## let another model of a slot serve, prove it, or bring the one before back (TO=model)
+	$(play) playbooks/swap.yml -e '{"to": "$(or $(TO),$(error Say which model is to serve: make swap TO=model))"}' $(ARGS)
 
 destroy: .venv/.deploy  ## remove the throw-away host where there is one, else the services from the hosts
 	$(if $(throwaway),tools/local-host down,$(play) playbooks/remove.yml $(ARGS))
