@@ -25,7 +25,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._deployments import 
 WRONG_KEY = "sk-this-key-does-not-exist"
 NOBODYS_MODEL = "llm-stack-nobodys-model"
 TOOL_NAME = "get_weather"
-TOOL = {
+TOOL: Mapping[str, Any] = {
     "type": "function",
     "function": {
         "name": TOOL_NAME,

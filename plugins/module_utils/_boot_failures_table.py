@@ -46,7 +46,7 @@ LLAMACPP = (
     ),
     Row(
         "gguf-cut",
-        r"data is not within the file bounds",
+        r"data is not within the file bounds|gguf_init_from_reader: failed to read key-value pairs",
         "The model file is cut off.",
         "Fetch it again, with its sha256 declared.",
     ),
