@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._devices import Cards, Holding, read_cards
+from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import Measured
 
 _TIMEOUT = 30.0
 """Seconds that a driver's program may take; one that hangs has a driver that hangs."""
@@ -40,6 +41,8 @@ class Host:
     """Main memory that the processes of a unit hold for themselves."""
     taken: Mapping[int, str] = field(default_factory=dict)
     """Ports that something else holds, and what it is."""
+    asked: Mapping[str, Measured] = field(default_factory=dict)
+    """What an engine's own program says that the model of a unit takes."""
     disk: int | None = None
     """Bytes that are free where caches are written."""
 
@@ -58,17 +61,17 @@ def read_host(backend: str, ours: Collection[str], ports: Mapping[int, str], hom
         {each.pid: _proc.unit_of(each.pid) for each in cards.holdings},
         {unit: sum(map(resident, pids)) for unit, pids in pids_of(ours).items()},
         dict(_taken(ports, ours)),
-        _free(home),
+        disk=_free(home),
     )
 
 
-def run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
     """Run a program of the driver and return what it printed, empty where it is absent or fails."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *_PLACES])
     try:
         done = subprocess.run(
             list(command),
-            env={**os.environ, "PATH": path, "LC_ALL": "C"},
+            env={**os.environ, **(variables or {}), "PATH": path, "LC_ALL": "C"},
             capture_output=True,
             text=True,
             errors="replace",

@@ -114,10 +114,11 @@ def _measured_fit(
 ) -> tuple[Fit | None, str]:
     if found.model is None or place is None:
         return None, ""
-    measured = correction(ledger, identity) if host.backend != "cpu" else None
+    learnt = correction(ledger, identity) if host.backend != "cpu" else None
+    measured = learnt or host.asked.get(instance.unit)
     model: Model = replace(found.model, measured=measured)
     fit = fit_of(instance, model, place, host.backend)
-    return fit, _difference(instance, found.model, fit, place, host) if measured else ""
+    return fit, _difference(instance, found.model, fit, place, host) if learnt else ""
 
 
 def _difference(instance: Instance, model: Model, fit: Fit, place: Place, host: Host) -> str:

@@ -133,6 +133,9 @@ options:
   environment:
     description: The virtual environment of vLLM on the host. Its version, parsers and architectures are read there.
     type: path
+  program:
+    description: The C(llama-server) on the host. Where C(llama-fit-params) lies beside it, llama.cpp itself is asked.
+    type: path
   backend:
     description: What the engines compute on.
     type: str
@@ -246,12 +249,15 @@ version:
 """
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
-from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import Host, read_host
+from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import Host, read_host, run
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger_host import read_ledger, record_path, recorded
+from ansible_collections.lab.llm_stack.plugins.module_utils._llama_fit import ask
+from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import Measured
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import identity_for, judge_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_memory import place_of
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_record import record, told
@@ -284,6 +290,7 @@ INSTANCE_SPEC = {
 ARGUMENT_SPEC = {
     "instances": {"type": "list", "elements": "dict", "required": True, "options": INSTANCE_SPEC},
     "environment": {"type": "path"},
+    "program": {"type": "path"},
     "backend": {"type": "str", "choices": ["cuda", "rocm", "cpu"], "default": "cuda"},
     "start_timeout": {"type": "int", "default": 900},
     "state": {"type": "path", "default": "~/.local/state/llm-stack"},
@@ -307,6 +314,16 @@ def look(instances: list[dict[str, Any]], backend: str) -> Host:
     """Look at the host, with an eye on what the instances need and may take over."""
     ours = {unit for each in instances for unit in (each["unit"], *each["replaces"])}
     return read_host(backend, ours, {each["port"]: each["bind"] for each in instances}, os.path.expanduser("~"))
+
+
+def asked(instances: list[Instance], program: str | None) -> dict[str, Measured]:
+    """What llama.cpp says of each of its models, by its unit."""
+    found = {
+        each.unit: ask(program, each.folder, each.settings, run)
+        for each in instances
+        if program and each.engine == "llamacpp"
+    }
+    return {unit: told_so for unit, told_so in found.items() if told_so}
 
 
 def unrecorded(outcomes: list[Outcome]) -> list[Outcome]:
@@ -338,6 +355,7 @@ def write(outcomes: list[Outcome], installed: Installed, host: Host) -> None:
 def judge(params: dict[str, Any], installed: Installed, host: Host, check: bool) -> list[Outcome]:
     """Judge all instances with what earlier starts have taught."""
     instances = [instance_from(each, params["state"]) for each in params["instances"]]
+    host = replace(host, asked=asked(instances, params["program"]))
     outcomes = judge_all(instances, installed, host, read_ledger(params["state"]), params["start_timeout"])
     return [each.in_check_mode() for each in outcomes] if check else outcomes
 

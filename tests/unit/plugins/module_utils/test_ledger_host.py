@@ -80,6 +80,14 @@ def test_what_a_start_took_is_kept(root: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (root / "ledger.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(61.5, 900), (400.0, 1200)], ids=["a fast start", "a slow start"])
+def test_the_next_start_may_take_three_times_as_long(root: Path, seconds: float, expected: int) -> None:
+    place = Path(record_path(str(root), UNIT))
+    place.write_text(json.dumps({**json.loads(place.read_text()), "start_timeout": 900}))
+    taught(root, FakeManager(facts=FACTS.replace("=66500000", f"={int(5e6 + seconds * 1e6)}")))
+    assert (recorded(str(place))["start_timeout"], recorded(str(place))["digest"]) == (expected, "77aa")
+
+
 def test_the_journal_searches_where_it_can(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ledger_host, "run", lambda command: "\n".join(LOG) if command[0] == "journalctl" else "")
     (entry,) = taught(root, FakeManager(log=[]))

@@ -186,6 +186,29 @@ def test_a_record_that_cannot_be_written_is_named(run: Run, home: Path) -> None:
     assert str(home / "state") in run()["msg"]
 
 
+def test_llama_cpp_is_asked_itself(run: Run, home: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = home / "bin/llama-fit-params"
+    program.write_text("#!/bin/sh\n[ -f $LLAMA_ARG_MODEL ] && [ $LLAMA_ARG_CTX_SIZE = 8192 ] && echo 'CUDA0 3 8 77'\n")
+    program.chmod(0o755)
+    instance = {
+        "name": "tiny",
+        "unit": "llamacpp-tiny.service",
+        "engine": "llamacpp",
+        "folder": str(root / "models/tiny-tools.gguf"),
+        "settings": {"LLAMA_ARG_CTX_SIZE": 8192, "LLAMA_ARG_N_PARALLEL": 1},
+        "port": 1,
+        "digest": "x",
+    }
+    arguments = {"instances": [instance], "program": str(home / "bin/llama-server"), "state": str(home / "state")}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        preflight.main()
+    fit = json.loads(capsys.readouterr().out)["fit"][0]["fit"]
+    assert [(each["amount"]["most"] >> 20, each["why"]) for each in fit["needs"]][::2] == [
+        (3, "as llama-fit-params says"),
+        (77, "as llama-fit-params says"),
+    ]
+
+
 def test_several_instances_are_refused_together(run: Run, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     instances = [
         {"name": name, "unit": f"{name}.service", "folder": str(home / name), "port": 1, "digest": "x"}
