@@ -2,7 +2,8 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 """Ask a gateway over and over, like a client that never sleeps; runs on the host itself, with nothing but Python.
 
-Usage: asking.py [PATH ...]     PATH /v1/chat/completions sends a chat, any other one is only fetched
+Usage: asking.py [PATH | MODEL ...]     PATH /v1/chat/completions sends a chat, as a MODEL does to that model; any other
+                                        PATH is only fetched
 
 Prints one line before the first answer is awaited, and at the end of its standard input what it saw, as JSON.
 """
@@ -29,7 +30,8 @@ def key() -> str:
 
 
 def ask(path: str) -> None:
-    body = json.dumps(CHAT).encode() if path == "/v1/chat/completions" else None
+    path, model = (path, CHAT["model"]) if path.startswith("/") else ("/v1/chat/completions", path)
+    body = json.dumps({**CHAT, "model": model}).encode() if path == "/v1/chat/completions" else None
     headers = {"Authorization": f"Bearer {key()}", "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(GATEWAY + path, body, headers), timeout=60) as answer:
         answer.read()

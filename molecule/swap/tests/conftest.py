@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Fixtures for the tests of a swap: an inventory that a choice can be written to, and who holds the slot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[3]
+sys.path.insert(0, str(PROJECT / "molecule/shared/tests"))
+
+from observed import Stack
+from played import deploy
+from testinfra.host import Host
+
+ACTIVE = "group_vars/all/active.yml"
+
+
+@pytest.fixture(scope="session")
+def inventory() -> Path:
+    """The inventory as a person would keep it; molecule's own has the file group_vars/all, which it makes anew."""
+    given = Path(os.environ["MOLECULE_INVENTORY_FILE"])
+    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "swap-inventory"
+    shutil.rmtree(directory, ignore_errors=True)
+    (directory / "group_vars/all").mkdir(parents=True)
+    shutil.copy(given, directory / "hosts.yml")
+    shutil.copy(given.parent / "group_vars/all", directory / "group_vars/all/main.yml")
+    os.environ["MOLECULE_INVENTORY_FILE"] = str(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def stack(host: Host, inventory: Path) -> Stack:
+    assert inventory.is_dir()
+    return Stack(host, "swap", "deploy")
+
+
+@pytest.fixture
+def coder(stack: Stack, inventory: Path) -> Iterator[Stack]:
+    """The stack as declared: the coder holds the slot, and does so again afterwards."""
+    yield stack
+    (inventory / ACTIVE).unlink(missing_ok=True)
+    deploy()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the stack's journal beside a failure: what went wrong is rarely in the assertion."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.when == "call" and report.failed and isinstance(stack, Stack):
+        report.sections.append(("journal", stack.journal()))
+    return report

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""One model makes way for another while clients ask for both without a pause; what fails brings the first back."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from clients import ALIVE, unbroken
+from conftest import ACTIVE
+from observed import LOCK_HOLDER, STATE, Stack, eventually
+from played import Played, assert_clean, play, start
+
+SLOT = ("coder", "dolphin", "cracked")
+ASKED = (ALIVE, "coder", "dolphin")
+STARTING = '[ "$(systemctl --user show --property=ActiveState --value llamacpp-dolphin.service)" = activating ]'
+MAIN_PID = "systemctl --user show --property=MainPID --value llamacpp-dolphin.service"
+
+
+def swap(to: str, *options: str) -> Played:
+    return play("swap", *options, variables={"to": to})
+
+
+def told(played: Played) -> str:
+    """The last word of a swap."""
+    (step,) = [step for step in played.steps if step.task == "Tell what came of it"]
+    return str(step.answer["msg"])
+
+
+def serving(stack: Stack) -> list[str]:
+    """Who of the slot runs."""
+    return [name for name in SLOT if stack.is_serving(unit(name))]
+
+
+def unit(name: str) -> str:
+    return f"llamacpp-{name}.service"
+
+
+def orphans(stack: Stack) -> str:
+    """Engine processes of the account that belong to no unit which runs."""
+    units = stack.output("systemctl --user list-units --state=active --plain --no-legend 'llamacpp-*' | cut -d' ' -f1")
+    found = stack.output("pgrep --uid $(id -u) --full llama_server.py | sed 's/$//' || true").split()
+    held = " ".join(stack.show(each)["MainPID"] for each in units.split())
+    return " ".join(pid for pid in found if pid not in held.split() and not is_child(stack, pid, held.split()))
+
+
+def is_child(stack: Stack, pid: str, parents: list[str]) -> bool:
+    return str(stack.run("ps -o ppid= -p %s", pid).stdout).strip() in parents
+
+
+def chosen(inventory: Path) -> dict[str, str]:
+    """What is written down, where anything is."""
+    path = inventory / ACTIVE
+    found: dict[str, str] = yaml.safe_load(path.read_text())["llm_stack_active"] if path.exists() else {}
+    return found
+
+
+def test_there_and_back_again(coder: Stack, inventory: Path) -> None:
+    assert serving(coder) == ["coder"]
+    for to, before in (("dolphin", "coder"), ("coder", "dolphin")):
+        with unbroken(coder, *ASKED):
+            played = swap(to)
+        assert played.code == 0, played.output
+        first, seconds, back = told(played).splitlines()
+        assert first == f"{to} holds the slot card of swap now, has shown that it works, and is written down."
+        assert re.fullmatch(r" +The slot served nothing for \d+\.\d s; fallbacks answered for \d+\.\d s\.", seconds)
+        assert back.endswith(f"playbooks/swap.yml -e to={before}")
+        assert (serving(coder), chosen(inventory), orphans(coder)) == ([to], {"card": to}, "")
+        assert_clean()
+        assert swap(to).changed == 0, "who serves already was swapped"
+        if to == "dolphin":
+            coder.reboot()
+            assert eventually(lambda: serving(coder) == ["dolphin"], seconds=60), "it does not survive a reboot"
+            assert eventually(coder.answers, seconds=60)
+
+
+def test_a_prediction_touches_nothing(coder: Stack, inventory: Path) -> None:
+    before = coder.imprint()
+    played = swap("dolphin", "--check", "--diff")
+    assert played.code == 0, played.output
+    assert {("active", unit("coder")), ("not-active", unit("dolphin"))} <= played.items
+    assert told(played).startswith("dolphin would hold the slot card of swap once it has shown:\n")
+    assert (coder.imprint(), chosen(inventory)) == (before, {})
+
+
+def test_a_model_that_cannot_be_loaded_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
+    with unbroken(coder, *ASKED):
+        played = swap("cracked")
+    assert played.code != 0, played.output
+    said = told(played)
+    assert said.startswith("cracked did not take the slot card. coder serves again, and has shown it.\n"), said
+    assert "\n    Cause: The model file is cut off.\n" in said
+    assert "Nothing was written down: coder is still declared to hold the slot card." in said
+    assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
+    assert_clean()
+
+
+def test_a_server_that_is_killed_while_it_starts_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
+    with unbroken(coder, *ASKED):
+        killer = coder.when(f'{STARTING} && [ "$({MAIN_PID})" != 0 ]', f"kill -9 $({MAIN_PID}) && echo killed")
+        played = swap("dolphin")
+        assert killer.communicate(timeout=60)[0] == "killed\n"
+    assert played.code != 0, played.output
+    assert told(played).startswith("dolphin did not take the slot card. coder serves again, and has shown it.\n")
+    assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
+    assert_clean()
+
+
+@pytest.mark.parametrize("step", ["gateway_out", "engine", "test", "gateway_in", "routes"])
+def test_a_swap_that_is_killed(coder: Stack, inventory: Path, step: str) -> None:
+    """``kill -9`` of ansible-playbook at a step, and while the new one starts; its module on the host goes on."""
+    with unbroken(coder, *ASKED):
+        playing = start("swap", variables={"to": "dolphin"})
+        assert eventually(lambda: f"Take the step {step}" in playing.output.read_text(), seconds=200)
+        watcher = coder.when(f"{STARTING} || {is_over(step)}", "echo now")
+        assert watcher.communicate(timeout=60)[0] == "now\n"
+        playing.kill()
+        assert playing.ended().code == -9
+        assert eventually(lambda: is_idle(coder), seconds=60)
+        assert eventually(lambda: len(serving(coder)) == 1, seconds=60), serving(coder)
+        assert converges(coder)
+    assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
+    assert_clean()
+
+
+def is_over(step: str) -> str:
+    """A shell condition: only the step of the engine is struck in its middle."""
+    return "false" if step == "engine" else "sleep 1"
+
+
+def is_idle(stack: Stack) -> bool:
+    """Whether no module of a killed run is at work any more."""
+    return stack.run(f"kill -0 $({LOCK_HOLDER}) 2> /dev/null").rc != 0
+
+
+def converges(stack: Stack) -> bool:
+    """Deploy what is declared, which is what was before the swap."""
+    played = play("deploy")
+    assert played.code == 0, played.output
+    return serving(stack) == ["coder"]
+
+
+def test_a_module_that_is_killed_leaves_one_that_serves(coder: Stack, inventory: Path) -> None:
+    """``kill -9`` of the module on the host, between the stop of the one and the readiness of the other."""
+    with unbroken(coder, *ASKED):
+        killer = coder.when(f"{STARTING}", f"kill -9 $({LOCK_HOLDER}) && echo killed")
+        played = swap("dolphin")
+        assert killer.communicate(timeout=60)[0] == "killed\n"
+        assert played.code != 0, played.output
+        # The playbook learns of it at once and brings the coder back.
+        assert eventually(lambda: serving(coder) == ["coder"], seconds=60)
+    assert (chosen(inventory), orphans(coder)) == ({}, "")
+    assert coder.output(f"find {STATE} -name snapshot.json") == ""
+    assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("dolfin", "to: 'dolfin' is no model that shares a slot.\n    Did you mean 'dolphin'?"),
+        ("tiny", "to: 'tiny' has no slot in which it could take over."),
+    ],
+)
+def test_who_cannot_take_over_is_refused_before_anything_is_asked(coder: Stack, to: str, words: str) -> None:
+    began = time.monotonic()
+    played = swap(to)
+    assert played.code != 0
+    assert words in played.output.replace("\\n", "\n"), played.output
+    assert [step for step in played.steps if step.action not in ("set_fact", "ansible.builtin.set_fact")] == []
+    assert time.monotonic() - began < 60
+    assert serving(coder) == ["coder"]
