@@ -18,7 +18,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Entry
 from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import GIB
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import identity_for, judge_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_memory import place_of
-from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import Instance, Outcome
+from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES, Instance, Outcome
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError, render
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_installed import Installed
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import VLLM_0_33
@@ -511,3 +511,8 @@ def test_llama_cpp_keeps_in_main_memory_what_the_card_does_not_hold(root: Path) 
     nowhere = replace(full, memory=Memory(GIB, 0))
     assert codes(judged(wanted, nowhere)) == ["out-of-memory-kv"]
     assert codes(judged(wanted, Host("cuda", memory=Memory(8 * GIB, 6 * GIB)))) == []
+
+
+def test_every_code_is_documented(root: Path) -> None:
+    documented = (root / "docs/memory-fit.md").read_text(encoding="utf-8")
+    assert [code for code, means in CODES.items() if f"| `{code}` | {means} |" not in documented] == []
