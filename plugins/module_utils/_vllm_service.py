@@ -56,16 +56,20 @@ def vllm_service(
         raise StackError(problems)
     built = environment(home, "vllm", lock, python)
     placed = [_placed(each, home, built, listings or {}) for each in instances]
-    config = config_dir(home, "vllm")
-    timeouts = Timeouts(memory_timeout, ready_timeout, drain_timeout)
+    config, timeouts = config_dir(home, "vllm"), Timeouts(memory_timeout, ready_timeout, drain_timeout)
+    where: dict[str, Any] = {
+        "config": config,
+        "built": built["path"],
+        "home": home,
+        "backend": backend,
+        "timeouts": timeouts,
+    }
+    # Who leaves a slot is declared before who takes it.
+    in_order = sorted(placed, key=lambda each: (not each.get("standby"), each["name"]))
     return {
         "declaration": {
             "files": list(_files(config, home, placed, api_key, timeouts)),
-            # Who leaves a slot is declared before who takes it.
-            "units": [
-                unit_of(each, placed, config=config, built=built["path"], home=home, backend=backend, timeouts=timeouts)
-                for each in sorted(placed, key=lambda each: (not each.get("standby"), each["name"]))
-            ],
+            "units": [unit_of(each, placed, **where) for each in in_order],
             "requires": _requirements(built, placed),
         },
         "environment": built["path"],
