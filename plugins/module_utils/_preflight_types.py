@@ -148,6 +148,10 @@ class Outcome:
         line = f"Or accept it by name: {self.instance.at('accept')}: [{finding.code}]."
         return replace(finding.problem, remedy="\n".join(filter(None, (finding.problem.remedy, line))))
 
+    def passed_before(self) -> Outcome:
+        """The same for an instance that passed already and does not start anew: it need not be refused again."""
+        return replace(self, findings=tuple(replace(each, refuses=False) for each in self.findings))
+
     def in_check_mode(self) -> Outcome:
         """The same where nothing was installed or fetched: what is to come first is not refused for its absence."""
         return replace(self, findings=tuple(_announced(each) if each.pending else each for each in self.findings))

@@ -168,4 +168,5 @@ def _contradiction(instance: Instance, declared: str, shown: Choice) -> Finding:
     path = instance.at("tool_call_parser")
     wrong = f"is not what the model's files ask for: {' '.join(each.text for each in shown.reasons)}"
     remedy = f"Write {path}: {shown.tool_parser}, or {declared} to insist on it."
-    return Finding("parser-contradicted", Problem(path, declared, wrong, remedy))
+    # Nobody waits for the calls of a model without tools.
+    return Finding("parser-contradicted", Problem(path, declared, wrong, remedy), refuses=instance.tools)

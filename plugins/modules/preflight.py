@@ -17,7 +17,7 @@ description:
   - The memory is held against what the card really has and what others hold of it. What the replaced instance holds is
     added back, and what the other instances of the same call will take is taken off.
   - An instance that passes leaves a record with its digest and the numbers, so that the service module can tell that
-    exactly this was judged.
+    exactly this was judged. One that has such a record and runs does not start anew, so it warns and refuses nothing.
   - What earlier starts really took and how long they took stands in a ledger, into which the service module writes it
     after each start that succeeded. It corrects the estimate.
   - It starts and stops nothing, loads no weights and imports no engine. It takes less than a second, and a minute where
@@ -357,6 +357,9 @@ def judge(params: dict[str, Any], installed: Installed, host: Host, check: bool)
     instances = [instance_from(each, params["state"]) for each in params["instances"]]
     host = replace(host, asked=asked(instances, params["program"]))
     outcomes = judge_all(instances, installed, host, read_ledger(params["state"]), params["start_timeout"])
+    fresh = unrecorded(outcomes)
+    goes_on = [each for each in outcomes if each not in fresh and host.resident.get(each.instance.unit)]
+    outcomes = [each.passed_before() if each in goes_on else each for each in outcomes]
     return [each.in_check_mode() for each in outcomes] if check else outcomes
 
 

@@ -284,9 +284,14 @@ def test_an_earlier_start_corrects_the_estimate_and_says_so(folder: Folder) -> N
             {"tool_calling": {"reasoning_parser": "deepseek_r1"}}, ["reasoning-tokens"], id="tokens of thoughts"
         ),
         pytest.param(
-            {"tool_calling": {"tool_parser": "mistral", "support": "native", "reasons": ["table: Mistral."]}},
+            {"tools": True, "tool_calling": {"tool_parser": "mistral", "reasons": ["table: Mistral."]}},
             ["parser-contradicted"],
             id="the files ask for another parser than the table",
+        ),
+        pytest.param(
+            {"tool_calling": {"tool_parser": "mistral", "reasons": ["table: Mistral."]}},
+            ["(parser-contradicted)"],
+            id="and nobody was promised tools",
         ),
         pytest.param(
             {
@@ -305,7 +310,7 @@ def test_what_speaks_against_an_instance(folder: Folder, changes: dict[str, Any]
 
 def test_a_contradiction_names_the_setting_to_write(folder: Folder) -> None:
     declared = {"tool_parser": "mistral", "support": "native", "reasons": ["table: Mistral."]}
-    outcome = judged(instance(folder(), tool_calling=declared))
+    outcome = judged(instance(folder(), tools=True, tool_calling=declared))
     assert (
         render(outcome.refusals[0].problem)
         == """\

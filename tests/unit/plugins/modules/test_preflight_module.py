@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.lab.llm_stack.plugins.module_utils import _host_facts
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Entry, dump, identity_from
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import verify_preflight
 from ansible_collections.lab.llm_stack.plugins.modules import preflight
@@ -109,6 +111,19 @@ def test_a_second_run_changes_nothing(run: Run, home: Path) -> None:
     before = (home / f"state/preflight/{UNIT}.json").read_bytes()
     assert run()["changed"] is False
     assert (home / f"state/preflight/{UNIT}.json").read_bytes() == before
+
+
+def test_what_passed_before_and_goes_on_is_not_refused_again(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    card(home, 2048, 1000)
+    assert run()["failed"] is True
+    monkeypatch.setattr(_host_facts, "pids_of", lambda units: {unit: [os.getpid()] for unit in units})
+    result = run()
+    assert result["changed"] is False
+    assert [each["code"] for each in result["fit"][0]["warnings"]] == ["weights-over-memory"]
+    assert run(digest="88bb")["failed"] is True
 
 
 def test_another_digest_is_another_thing(run: Run) -> None:
