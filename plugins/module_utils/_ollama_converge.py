@@ -49,6 +49,7 @@ class Run:
     """The last line of a download that was paused."""
     listed: dict[str, Listed] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
+    reached: bool = False
     silent: bool = False
     """Whether nothing answered, which in check mode is taken for a server without models."""
     started: float = field(default_factory=time.monotonic)
@@ -73,6 +74,7 @@ class Run:
     def _look(self) -> None:
         try:
             self.listed = self.client.tags()
+            self.reached = True
         except NoServer:
             if not self.check:
                 raise

@@ -225,7 +225,7 @@ def result_of(run: Run, wanted: list[Wanted]) -> dict[str, Any]:
 
 def worded(error: Exception, run: Run) -> str:
     """Word what stopped the run; what was fetched until then stays, and the next run goes on from there."""
-    if not isinstance(error, StackError) or not run.listed:
+    if not isinstance(error, StackError) or not run.reached:
         return str(error)
     headline = f"{count(len(error.problems), 'problem')} with what is at {run.client.url}. Nothing there was removed."
     return "\n".join([headline, "", *map(render, error.problems)])
