@@ -110,13 +110,20 @@ def parse_meminfo(text: str) -> Memory | None:
 
 
 def pids_of(units: Collection[str]) -> dict[str, list[int]]:
-    """The processes of units of this account's manager."""
+    """The processes of units of this account's manager; those of other accounts may have units of the same name."""
     found: dict[str, list[int]] = {unit: [] for unit in units}
     for name in os.listdir(_proc.PROC) if units else ():
         unit = _proc.unit_of(int(name)) if name.isdigit() else ""
-        if unit in found:
+        if unit in found and _is_ours(int(name)):
             found[unit].append(int(name))
     return found
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return os.stat(f"{_proc.PROC}/{pid}").st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def resident(pid: int) -> int:

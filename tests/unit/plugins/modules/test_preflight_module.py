@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lab.llm_stack.plugins.module_utils import _host_facts
+from ansible_collections.lab.llm_stack.plugins.module_utils import _host_facts, _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Entry, dump, identity_from
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import verify_preflight
 from ansible_collections.lab.llm_stack.plugins.modules import preflight
@@ -39,6 +38,9 @@ def home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (site / name).parent.mkdir(parents=True)
         (site / name).touch()
     (tmp_path / "bin").mkdir()
+    (tmp_path / "proc/net").mkdir(parents=True)
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 33554432 kB\nMemAvailable: 25165824 kB\n")
+    monkeypatch.setattr(_proc, "PROC", str(tmp_path / "proc"))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
     card(tmp_path, 24564, 24100)
@@ -119,7 +121,8 @@ def test_what_passed_before_and_goes_on_is_not_refused_again(
     run()
     card(home, 2048, 1000)
     assert run()["failed"] is True
-    monkeypatch.setattr(_host_facts, "pids_of", lambda units: {unit: [os.getpid()] for unit in units})
+    monkeypatch.setattr(_host_facts, "pids_of", lambda units: {unit: [1] for unit in units})
+    monkeypatch.setattr(_host_facts, "resident", lambda _pid: 1 << 30)
     result = run()
     assert result["changed"] is False
     assert [each["code"] for each in result["fit"][0]["warnings"]] == ["weights-over-memory"]
