@@ -48,20 +48,22 @@ class ActionModule(ActionBase):
         args.pop("src")
         first = answer = self._module(args, task_vars)
         meter = Meter(args["name"], host)
-        try:
-            while not self._task.check_mode and answer.get("progress", {}).get("file") and not answer.get("failed"):
-                self._show(meter, answer)
-                answer = self._sent(args, source, answer["progress"]["file"], task_vars)
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        while not self._task.check_mode and answer.get("progress", {}).get("file") and not answer.get("failed"):
+            self._show(meter, answer)
+            answer = self._sent(args, source, answer["progress"]["file"], task_vars)
         return self._summed_up(first, answer)
 
     def _sent(self, args: dict[str, Any], source: str, name: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        directory = self._connection._shell.tmpdir or self._make_tmp_path()
-        remote = self._connection._shell.join_path(directory, "file")
-        self._transfer_file(os.path.join(source, name), remote)
-        self._fixup_perms2((directory, remote))
-        return self._module({**args, "upload": remote, "uploaded": name}, task_vars)
+        """Transfer one file in a directory of its own: one that was given to another account takes no second file."""
+        directory = self._make_tmp_path()
+        try:
+            remote = self._connection._shell.join_path(directory, "file")
+            self._transfer_file(os.path.join(source, name), remote)
+            self._fixup_perms2((directory, remote))
+            return self._module({**args, "upload": remote, "uploaded": name}, task_vars)
+        finally:
+            self._remove_tmp_path(directory)
+            self._connection._shell.tmpdir = None
 
     def _summed_up(self, first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
         kept = [] if last.get("failed") else ["changed", "items", "diff", "needed"]
