@@ -41,6 +41,12 @@ drift: .venv/.deploy  ## whether what serves is what is declared, in reports/ to
 swap: .venv/.deploy  ## let another model of a slot serve, prove it, or bring the one before back (TO=model)
 	$(play) playbooks/swap.yml -e '{"to": "$(or $(TO),$(error Say which model is to serve: make swap TO=model))"}' $(ARGS)
 
+watch: .venv/.deploy  ## drift and status on a schedule, by a timer of this account (WATCH_EVERY=hourly)
+	$(play) playbooks/watch.yml $(if $(WATCH_EVERY),-e '{"watch_every": "$(WATCH_EVERY)"}') $(ARGS)
+
+unwatch: .venv/.deploy  ## remove that timer
+	$(play) playbooks/watch.yml -e watch_state=absent $(ARGS)
+
 destroy: .venv/.deploy  ## remove the throw-away host where there is one, else the services from the hosts
 	$(if $(throwaway),tools/local-host down,$(play) playbooks/remove.yml $(ARGS))
 

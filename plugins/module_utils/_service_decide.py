@@ -28,8 +28,11 @@ CLOCK_SLACK = 1.0
 def unit_digest(wanted: Wanted, spec: UnitSpec, found: Found) -> str:
     """A keyed digest of everything a unit's process reads at start: body, inputs, and what is installed.
 
-    It is the same for both colours. The key never leaves the host, so that a digest tells nothing about a secret.
+    It is the same for both colours. The key never leaves the host, so that a digest tells nothing about a secret. A
+    unit that carries none, a timer, has no process that could be stale.
     """
+    if DIGEST_MARK not in spec.body:
+        return ""
     digest = hmac.new(found.salt, _without_order(spec.body.encode()), hashlib.sha256)
     files = {file.path: file for file in wanted.files}
     for path in sorted(spec.inputs):

@@ -20,7 +20,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Wanted,
 )
 
-UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+@?\.(service|socket)")
+UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+@?\.(service|socket|timer)")
 
 
 class SpecError(Exception):
@@ -115,12 +115,12 @@ def _reference_problems(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     name, coloured = entry["name"], str(entry["blue_green"]).lower()
     if not UNIT_NAME.fullmatch(name):
-        yield f"{where}.name: '{name}' is no name of a service or socket unit."
+        yield f"{where}.name: '{name}' is no name of a service, socket or timer unit."
     if ("@." in name) != entry["blue_green"]:
         yield f"{where}.name: '{name}' and blue_green: {coloured} do not fit; name@.service has colours."
     if not entry["content"]:
         yield f"{where}: {name} has no content. Give content or template."
-    elif DIGEST_MARK not in entry["content"]:
+    elif DIGEST_MARK not in entry["content"] and not name.endswith(".timer"):
         line = f"Environment=LLM_STACK_DIGEST={DIGEST_MARK}"
         yield f"{where}: {name} lacks the line {line}, without which a stale process is invisible."
     for line in (line for line in (entry["content"] or "").splitlines() if line.startswith("Environment=")):

@@ -328,7 +328,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
-UNIT_SUFFIXES = (".service", ".socket")
+UNIT_SUFFIXES = (".service", ".socket", ".timer")
 MANAGER_WAIT = 15.0
 """Seconds for which a user manager that is not there yet is waited for."""
 

@@ -48,6 +48,10 @@ MANAGER_PID = 1
 STRANGER_PID = 4711
 
 
+NEEDED = {"service": "ExecStart", "socket": "ListenStream", "timer": "OnCalendar"}
+"""The setting without which a unit of each kind cannot start."""
+
+
 class Killed(BaseException):
     """The run was killed: nothing of it happens any more, not even its own undoing."""
 
@@ -63,6 +67,8 @@ class Unit:
     sub: str = "dead"
     result: str = "success"
     restarts: int = 0
+    starts: int = 0
+    """Since the manager was last told to forget them; the interval of the limit never ends here."""
     exit_code: int = 0
     killed: bool = False
     invocation: str = ""
@@ -256,9 +262,10 @@ class SimulatedHost:
         if not os.path.lexists(self.unit_dir / name):
             raise ManagerError(f"systemctl {verb} {name}: Unit file {name} does not exist.")
 
-    def _reset_failed(self, name: str) -> None:
+    def _reset_failed(self, pattern: str) -> None:
+        name = pattern.replace("[", "").replace("]", "")
         unit = self.unit(name)
-        unit.restarts = 0
+        unit.restarts, unit.starts = 0, 0
         if unit.active == "failed":
             unit.active, unit.sub = "inactive", "dead"
 
@@ -304,7 +311,7 @@ class SimulatedHost:
         unit = self.unit(name)
         if unit.text is None:
             raise ManagerError(f"systemctl --user start -- {name}: Unit {name} not found.")
-        if not self._assigned(unit, "ListenStream" if name.endswith(".socket") else "ExecStart"):
+        if not self._assigned(unit, NEEDED[name.rpartition(".")[2]]):
             raise ManagerError(f"systemctl --user start -- {name}: Unit {name} has a bad unit file setting.")
         leaving = [other for other in self._excluded(unit) if self._leaves(other)]
         if unit.active == "deactivating":
@@ -314,6 +321,14 @@ class SimulatedHost:
         elif unit.sub == "auto-restart" or unit.active not in ("active", "activating"):
             unit.restarts = 0
             self._load_if_idle(unit)
+            self._count(unit)
+
+    def _count(self, unit: Unit) -> None:
+        """Run a unit unless it was started too often, by whomever."""
+        unit.starts += 1
+        if any(unit.starts > int(limit) for limit in self._assigned(unit, "StartLimitBurst")):
+            unit.active, unit.sub, unit.result = "failed", "failed", "start-limit-hit"
+        else:
             self._run(unit)
 
     def _excluded(self, unit: Unit) -> list[Unit]:
@@ -339,6 +354,9 @@ class SimulatedHost:
         self.logs[unit.invocation] = []
         if unit.name.endswith(".socket"):
             self._listen(unit)
+            return
+        if unit.name.endswith(".timer"):
+            unit.active, unit.sub = "active", "waiting"
             return
         for socket in self._assigned(unit, "Sockets"):
             self._start(socket)

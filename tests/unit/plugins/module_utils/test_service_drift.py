@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement, Wanted
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    FileSpec,
+    Requirement,
+    UnitSpec,
+    Wanted,
+)
 from example_services import both, gateway, server
 from simulated_host import Killed, SimulatedHost, check, deploy
 
@@ -415,6 +420,23 @@ def test_a_variable_that_the_unit_itself_sets_is_nothing_strange(host: Simulated
     deploy(host, wanted)
     assert host.units["server.service"].environ["SRV_MODEL"] == "/a model"
     assert check(host, wanted) == []
+
+
+def test_a_timer_is_kept_like_any_unit(host: SimulatedHost) -> None:
+    body = "[Timer]\nOnCalendar=hourly\n\n[Install]\nWantedBy=timers.target\n"
+    job = FileSpec(f"{host.unit_dir}/job.service", b"[Service]\nType=oneshot\nExecStart=/bin/job\n")
+    wanted = Wanted("example", str(host.unit_dir), (job,), (UnitSpec("job.timer", body),))
+    deploy(host, wanted)
+    assert (host.units["job.timer"].active, check(host, wanted)) == ("active", [])
+    host.systemctl("stop", "job.timer")
+    assert rows(host, wanted) == [("not-active", "job.timer", "inactive, dead")]
+    deploy(host, wanted)
+    anew = replace(wanted, units=(UnitSpec("job.timer", body.replace("hourly", "daily")),))
+    assert [kind for kind, _subject, _actual in rows(host, anew)] == ["unit-file"]
+    deploy(host, anew)
+    assert (rows(host, anew), "OnCalendar=daily" in (host.units["job.timer"].text or "")) == ([], True)
+    deploy(host, replace(wanted, files=(), units=()))
+    assert not list(host.unit_dir.glob("job.*"))
 
 
 def test_an_enabled_unit_that_should_not_start_at_boot_is_disabled(deployed: SimulatedHost) -> None:

@@ -136,7 +136,7 @@ def test_the_home_of_the_account_is_written_where_its_mark_stands() -> None:
         ),
         *(
             pytest.param(
-                unit(name), f"units[0].name: '{name}' is no name of a service or socket unit.", id=f"no unit: {name}"
+                unit(name), f"units[0].name: '{name}' is no name of a service, socket or timer unit.", id=f"no unit: {name}"
             )
             for name in ("a", "a.target", "a b.service", "../a.service", "a/b.service", ".service")
         ),
@@ -178,7 +178,7 @@ def test_an_entry_is_fine_or_refused_with_its_reason(entry: dict[str, Any], prob
 
 def test_all_reasons_are_told_at_once() -> None:
     given = params(
-        file(mode="rw"), file(content=None), unit(), unit(listens=["x"]), unit("b.service", content=""), unit("c.timer")
+        file(mode="rw"), file(content=None), unit(), unit(listens=["x"]), unit("b.service", content=""), unit("c.mount")
     )
     with pytest.raises(SpecError) as caught:
         wanted_from(given)
@@ -190,7 +190,7 @@ def test_all_reasons_are_told_at_once() -> None:
         "units: 'a.service' is declared twice.",
         "units[1].listens: 'x' is no address and port such as 127.0.0.1:8080.",
         "units[2]: b.service has no content. Give content or template.",
-        "units[3].name: 'c.timer' is no name of a service or socket unit.",
+        "units[3].name: 'c.mount' is no name of a service, socket or timer unit.",
     ]
 
 
