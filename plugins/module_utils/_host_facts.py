@@ -58,7 +58,7 @@ def read_host(backend: str, ours: Collection[str], ports: Mapping[int, str], hom
         backend,
         cards,
         main_memory(),
-        {each.pid: _proc.unit_of(each.pid) for each in cards.holdings},
+        {each.pid: _proc.unit_of(each.pid) for each in cards.holdings if _is_ours(each.pid)},
         {unit: sum(map(resident, pids)) for unit, pids in pids_of(ours).items()},
         dict(_taken(ports, ours)),
         disk=_free(home),
