@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.lab.llm_stack.plugins.module_utils import _snapshot
+from ansible_collections.lab.llm_stack.plugins.module_utils import _hub, _snapshot
 from ansible_collections.lab.llm_stack.plugins.module_utils._download import Refused
 from ansible_collections.lab.llm_stack.plugins.module_utils._http import Client
+from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
 
 TEXT = {"config.json", "tokenizer.json", "LICENSE", "1_Pooling/config.json"}
 
@@ -176,3 +177,43 @@ def test_only_web_servers_are_asked(servers: tuple[Redirecting, Redirecting], ur
         client.open_at(url)
     with pytest.raises(Refused, match="answers 302"):
         client.open_at(f"{servers[0].url}/x?to={url}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        pytest.param([], "the answer does not name a commit (sha) and files (siblings).", id="another thing"),
+        pytest.param({"sha": "main", "siblings": []}, "the answer does not name a commit", id="a branch"),
+        pytest.param(
+            {"sha": "0" * 40, "siblings": [{"rfilename": "../../.bashrc", "size": 1}, {"rfilename": "a", "size": 1}]},
+            "1 of 2 files have no plain path and size.",
+            id="a path out of the folder",
+        ),
+        pytest.param(
+            {"sha": "0" * 40, "siblings": [{"rfilename": "config.json"}]},
+            "1 of 1 files have no plain path and size.\n    Name an endpoint that answers to ?blobs=true.",
+            id="a mirror that tells no sizes",
+        ),
+    ],
+)
+def test_a_listing_that_cannot_be_used_is_refused_whole(answer: object, cause: str) -> None:
+    with pytest.raises(InstallError) as refusal:
+        _hub.parse(answer, "acme/tiny", "https://hub.example.org/api")
+    assert str(refusal.value).startswith(f"https://hub.example.org/api was not read: {cause}")
+
+
+def test_of_what_the_hub_publishes_the_best_proof_is_kept() -> None:
+    pointer, sha256, blob = "1" * 40, "a" * 64, "2" * 40
+    siblings = [
+        {"rfilename": "large", "size": 5, "blobId": pointer, "lfs": {"sha256": sha256, "size": 5, "pointerSize": 130}},
+        {"rfilename": "small", "size": 1, "blobId": blob},
+        {"rfilename": "mirrored", "size": 1},
+        {"rfilename": "strange", "size": 1, "blobId": pointer, "lfs": {"sha256": "unknown"}},
+    ]
+    assert _hub.parse({"sha": "0" * 40, "siblings": siblings}, "acme/tiny", "").files == {
+        "large": {"size": 5, "sha256": sha256},
+        "small": {"size": 1, "blob": blob},
+        "mirrored": {"size": 1},
+        # The name that git has for a pointer says nothing of the file it stands for.
+        "strange": {"size": 1},
+    }

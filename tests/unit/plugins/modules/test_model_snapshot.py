@@ -166,13 +166,8 @@ def test_time_is_over_after_a_slice_and_the_next_one_goes_on(run: Run, hub: Any,
     assert _snapshot.verify_snapshot(str(target(store, hub)), made["digest"]) == []
 
 
-@pytest.mark.parametrize("ranges", [True, False], ids=["with ranges", "from a server that cannot begin in the middle"])
-def test_a_run_that_was_killed_is_gone_on_with(
-    run: Run, hub: Any, root: Path, store: Path, locked: dict, tmp_path: Path, ranges: bool
-) -> None:
-    """A real process is killed by the kernel in the middle of the largest file."""
-    hub.faults.no_ranges = not ranges
-    hub.faults.delay = 0.005
+def started(root: Path, hub: Any, store: Path, locked: dict, tmp_path: Path) -> subprocess.Popen[bytes]:
+    """Start the module as a process of its own."""
     arguments = {"repo": REPO, "revision": hub.revision(REPO), "endpoint": hub.url, "root": str(store)}
     program = tmp_path / "call.py"
     program.write_text(
@@ -181,7 +176,27 @@ def test_a_run_that_was_killed_is_gone_on_with(
         "from ansible_collections.lab.llm_stack.plugins.modules import model_snapshot\n"
         f"with patch_module_args({{**{arguments!r}, 'files': {locked!r}}}): model_snapshot.main()\n"
     )
-    process = subprocess.Popen([sys.executable, program, root / "playbooks/collections"], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, program, root / "playbooks/collections"], stdout=subprocess.DEVNULL)
+
+
+def test_two_runs_at_once_fetch_each_file_once(
+    run: Run, hub: Any, root: Path, store: Path, locked: dict, tmp_path: Path
+) -> None:
+    processes = [started(root, hub, store, locked, tmp_path) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    asked = [request.path.rpartition("/")[2] for request in hub.requests if request.port != hub.elsewhere]
+    assert sorted(asked) == sorted(locked)
+    assert run(files=locked)["changed"] is False
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["with ranges", "from a server that cannot begin in the middle"])
+def test_a_run_that_was_killed_is_gone_on_with(
+    run: Run, hub: Any, root: Path, store: Path, locked: dict, tmp_path: Path, ranges: bool
+) -> None:
+    """A real process is killed by the kernel in the middle of the largest file."""
+    hub.faults.no_ranges = not ranges
+    hub.faults.delay = 0.005
+    process = started(root, hub, store, locked, tmp_path)
     part = store / "acme--tiny" / f".llm-stack-{hub.revision(REPO)[:12]}.part" / f"{SHARDS[0]}.part"
     begun = time.monotonic()
     while not (part.exists() and part.stat().st_size > 0) and time.monotonic() < begun + 30:
