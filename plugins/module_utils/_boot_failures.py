@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures_table import HOST, LITELLM, LLAMACPP, Row
-from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures_table_vllm import VLLM
+from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures_table_vllm import SETTINGS
+from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures_table_vllm_host import MEMORY, PLATFORM
 
 TAIL = 40
 """Lines of an unclassified log that are shown."""
@@ -21,13 +22,16 @@ _READABLE = 800
 """Characters of a line that are quoted; vLLM lists every architecture it knows."""
 
 # What engines say of themselves stands before what may also stand in the log of a healthy one.
-_TABLE = (*LLAMACPP, *LITELLM, *VLLM, *HOST)
+_TABLE = (*LLAMACPP, *LITELLM, *SETTINGS, *MEMORY, *PLATFORM, *HOST)
 
 # How vLLM marks the lines of its processes, and what it prints first at each start.
 _MARK = re.compile(r"^(?:\((?:APIServer|EngineCore\w*|Worker\w*|VllmWorker\S*) pid=\d+\)\s*)?")
 _LEVEL = re.compile(r"^(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \[[^\]]*\]\s*")
-_ENGINE = re.compile(r"^\((?:EngineCore\w*|Worker\w*|VllmWorker\S*) pid=\d+\)\s*(?:ERROR|CRITICAL) ")
+_ENGINE = re.compile(r"^\(EngineCore\w* pid=\d+\)\s*(?:ERROR|CRITICAL) ")
+_WORKER = re.compile(r"^\((?:Worker\w*|VllmWorker\S*) pid=\d+\)\s*(?:ERROR|CRITICAL) ")
 _BANNER = "non-default args: "
+# What made a server fail later stands after this line of uvicorn; what stands before kept nothing from serving.
+_SERVES = "Application startup complete."
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -65,14 +69,20 @@ def _causes(row: Row, lines: Sequence[str]) -> Iterator[Cause]:
 
 
 def _last_start(lines: list[str]) -> list[str]:
-    """Leave out what vLLM said at earlier starts."""
+    """Leave out what vLLM said at earlier starts, and before it served."""
     banners = [number for number, line in enumerate(lines) if _BANNER in line]
-    return lines[banners[-1] :] if banners else lines
+    if not banners:
+        return lines
+    last = lines[banners[-1] :]
+    serves = [number for number, line in enumerate(last) if line.endswith(_SERVES)]
+    return last[serves[-1] :] if serves else last
 
 
 def _telling(lines: Sequence[str]) -> Sequence[str]:
-    """Prefer the errors of vLLM's engine: its API server then adds a long one of its own, which tells nothing."""
-    return [line for line in lines if _ENGINE.match(_COLOUR.sub("", line))] or lines
+    """Prefer the errors of a worker of vLLM, then of its engine: who started them adds long ones that tell nothing."""
+    plain = [_COLOUR.sub("", line) for line in lines]
+    told = ([line for line in plain if process.match(line)] for process in (_WORKER, _ENGINE))
+    return next((found for found in told if found), lines)
 
 
 def _unmarked(line: str) -> str:

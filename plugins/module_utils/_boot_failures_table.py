@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
 """What logs of failed starts say: those of llama.cpp, of LiteLLM, and what the host says of any engine.
-vLLM's rows fill a file of their own, _boot_failures_table_vllm.py.
+vLLM's rows fill files of their own, _boot_failures_table_vllm.py and _boot_failures_table_vllm_host.py.
 
 Rows come from failures provoked on llama.cpp 0.7.0 (build 11669), xllamacpp b11549 and LiteLLM 1.106.2.
 """
@@ -183,6 +183,12 @@ HOST = (
         r"Failed to (?:locate|execute)|status=203/EXEC|No such file or directory.*ExecStart",
         "The program of the unit is not there.",
         "Run deploy again, which installs it.",
+    ),
+    Row(
+        "file-denied",
+        r"PermissionError: \[Errno 13\] Permission denied: '(?P<path>.+?)'",
+        "The account of the service may not use \\g<path>.",
+        "Correct the owner or the mode of that path.",
     ),
     Row(
         "out-of-memory-killed",

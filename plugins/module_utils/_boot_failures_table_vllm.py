@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""What logs of failed starts of vLLM say. The order counts: the first row that fits wins.
+"""What logs of failed starts of vLLM say: of its settings and the files of the model here, of memory and the host in
+_boot_failures_table_vllm_host.py. The order counts: the first row that fits wins.
 
 The texts were provoked on vLLM 0.32.0, read in the sources of 0.33.0, or reported to the project. That the engine core
 failed ("Engine core initialization failed") is no row: it follows from every failure and names none.
@@ -10,8 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures_table import Row
 
-# What vLLM says of its own settings, and of the files of the model.
-_SETTINGS = (
+SETTINGS = (
     # A stop looks like a crash of the engine that was starting.
     Row(
         "stopped-while-starting",
@@ -22,7 +22,8 @@ _SETTINGS = (
     ),
     Row(
         "unknown-setting",
-        r"vllm(?: serve)?: error: (?:unrecognized arguments: |argument )(?P<setting>[^\s:]+)",
+        # The program's name, which for python -m is that of the file.
+        r"(?:vllm|main\.py)(?: serve)?: error: (?:unrecognized arguments: |argument )(?P<setting>[^\s:]+)",
         "This vLLM does not know the setting \\g<setting>, or refuses its value.",
         "Correct the setting, or declare the version of vLLM that has it.",
     ),
@@ -63,6 +64,12 @@ _SETTINGS = (
         "Name another tool_call_parser, or set tools: false. Distilled and tuned models often keep only the name.",
     ),
     Row(
+        "template-file",
+        r"supplied chat template string \((?P<path>.+?)\) appears path-like",
+        "The file \\g<path> of the chat template is not on the host.",
+        "Correct chat_template, or remove it: most models bring their own.",
+    ),
+    Row(
         "repository",
         r"GatedRepoError|RepositoryNotFoundError|40[13] Client Error",
         "The model's repository does not exist, or is closed to this account.",
@@ -79,6 +86,13 @@ _SETTINGS = (
         r"HFValidationError: Repo id must be",
         "The model's folder does not exist on the host.",
         "Correct the model's source, or fetch the model.",
+    ),
+    Row(
+        "model-config",
+        r"Invalid repository ID or local directory specified: '(?P<path>.+?)'"
+        r"|config file at '(?P<file>.+?)' is not a valid JSON file",
+        "The model's config.json is missing or damaged.",
+        "Fetch the model again; where the line names another folder, correct the setting that names it.",
     ),
     Row(
         "architecture-removed",
@@ -160,116 +174,3 @@ _SETTINGS = (
         "Delete that file and fetch the model again.",
     ),
 )
-
-# What vLLM says of the memory it found.
-_MEMORY = (
-    Row(
-        "memory-held",
-        r"(?:Free|Available) memory on (?:device|node) .* on startup is less than desired",
-        "Something else holds the memory that this engine was to take.",
-        "Stop it: often an engine that outlived its server. Or lower gpu_memory_utilization.",
-    ),
-    Row(
-        "cpu-cache",
-        r"on kv cache allocation is less than requested memory for kv",
-        "The host has less free memory than the cache was to take.",
-        "Lower VLLM_CPU_KVCACHE_SPACE.",
-    ),
-    Row(
-        "weights-over-memory",
-        r"No available memory for the cache blocks",
-        "The weights leave no memory for any context.",
-        "Declare a smaller or quantised model, or raise gpu_memory_utilization.",
-    ),
-    Row(
-        "context-over-memory",
-        r"(?:estimated maximum model length is |can be stored in KV cache \()(?P<limit>\d+)",
-        "The context does not fit into the memory that the weights leave.",
-        "Lower context to \\g<limit> or less, or set kv_cache_dtype: fp8.",
-    ),
-    Row(
-        "cache-over-memory",
-        r"To serve at least one request with the models?'s? max seq len",
-        "Not even one request of the full context fits into the memory that the weights leave.",
-        "Lower context, or set kv_cache_dtype: fp8.",
-    ),
-    Row(
-        "memory-moved",
-        r"Error in memory profiling",
-        "Another process released memory while vLLM measured it.",
-        "Start it again; wait for the memory, not for the port, when one engine follows another.",
-    ),
-    Row(
-        "sampler-over-memory",
-        r"out of memory occurred when warming up sampler",
-        "The requests answered at a time do not fit into the card's memory.",
-        "Set max_num_seqs: 64.",
-    ),
-    Row(
-        "card-over-memory",
-        r"CUDA out of memory|OutOfMemoryError",
-        "The card's memory did not suffice.",
-        "Lower context or gpu_memory_utilization, set enforce_eager: true, or declare a smaller model.",
-    ),
-)
-
-# What the host lacks.
-_PLATFORM = (
-    Row(
-        "driver",
-        r"NVIDIA driver on your system is too old|unsupported toolchain|driver version is insufficient",
-        "The NVIDIA driver is older than this build of vLLM needs.",
-        "Upgrade the driver, or declare a build for an older CUDA.",
-    ),
-    # A healthy start on a CPU warns of the same libraries.
-    Row(
-        "cuda-library",
-        r"(?:ImportError|OSError): .*(?:libcud\w+\.so[.\d]*: cannot open|undefined symbol)",
-        "vLLM, torch and CUDA in the environment do not belong together.",
-        "Build the environment again from one lock.",
-    ),
-    Row(
-        "card-generation",
-        r"no kernel image is available",
-        "This build of vLLM has no code for this generation of cards.",
-        "Declare a build for the card.",
-    ),
-    Row(
-        "no-card",
-        r"Failed to infer device type|No CUDA GPUs are available",
-        "vLLM found no card.",
-        "Show with nvidia-smi that this user reaches the card; load its driver or correct the user's groups.",
-    ),
-    Row(
-        "compiler",
-        r"Python\.h: No such file|Failed to find C compiler|nvcc.*(?:not found|No such file)|ninja.*build stopped",
-        "vLLM compiles a part of itself at the start, and what it needs for that is not installed.",
-        "Install the Debian packages gcc and python3-dev; for nvcc, CUDA, or set VLLM_USE_FLASHINFER_SAMPLER=0.",
-    ),
-    Row(
-        "shared-memory",
-        r"/dev/shm/nccl|creating shared memory",  # noqa: S108 - it is looked for, not written to
-        "The shared memory through which the cards exchange data is too small or closed.",
-        "Enlarge /dev/shm.",
-    ),
-    Row(
-        "nccl",
-        r"ncclSystemError|unhandled system error",
-        "The cards cannot exchange data.",
-        "Set NCCL_DEBUG=INFO and start again: its lines name the cause.",
-    ),
-    Row(
-        "vllm-metadata",
-        r"No package metadata was found for vllm",
-        "The environment has a build of vLLM under another name, which vLLM itself does not find.",
-        "Install the package named vllm.",
-    ),
-    Row(
-        "engine-timeout",
-        r"VLLM_ENGINE_READY_TIMEOUT_S",
-        "The engine did not load the model in the time vLLM allows for it.",
-        "Raise VLLM_ENGINE_READY_TIMEOUT_S; a slow disk needs more.",
-    ),
-)
-
-VLLM = (*_SETTINGS, *_MEMORY, *_PLATFORM)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,12 +17,24 @@ from observed import Stack
 from testinfra.host import Host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(host: Host) -> Stack:
     variables = host.ansible.get_variables()
     return Stack(host, variables["inventory_hostname"], variables["ansible_user"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(stack: Stack) -> Engine:
     return Engine(stack)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "live: slow, and run by hand alone: tests/live/vllm_failures")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the slow tests, or the others."""
+    wanted = "LLM_STACK_LIVE" in os.environ
+    others = [item for item in items if (item.get_closest_marker("live") is not None) != wanted]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]

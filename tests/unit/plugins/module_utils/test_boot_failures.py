@@ -2,7 +2,8 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 """From the log of a failed start to its cause. A case is a log in tests/fixtures/boot_logs, named after its cause.
 
-What is in ``healthy`` has no known cause, be it that the start went well or that it failed as none has before.
+What is in ``healthy`` has no known cause, be it that the start went well or that it failed as none has before. Most of
+vLLM's are real: tests/live/vllm_boots.py writes them. The others were written after the sources or reports.
 """
 
 from __future__ import annotations
@@ -110,6 +111,22 @@ def test_of_an_unknown_failure_of_vllm_the_lines_of_the_engine_are_shown() -> No
     said = explain(lines(LOGS / "healthy/vllm-unknown.log"))
     assert len(said) == 1 + _boot_failures.TAIL
     assert said[-1].endswith("ValueError: something that nobody has seen yet")
+
+
+def test_of_an_unknown_failure_of_a_worker_its_own_lines_are_shown() -> None:
+    said = explain(lines(LOGS / "healthy/vllm-unknown.fp8.log"))
+    assert said[0] == "The cause is not known. Its last lines:"
+    assert said[-1].endswith("received 4 argument(s). Declaration: _C::static_scaled_fp8_quant() -> ()")
+
+
+def test_what_was_said_before_it_served_does_not_explain_why_it_ended() -> None:
+    """A parser plugin that is not there keeps vLLM from nothing."""
+    served = lines(LOGS / "healthy/vllm.parser-plugin.log")
+    assert any("ModuleNotFoundError" in line for line in served)
+    killed = "vllm-tiny.service: Main process exited, code=killed, status=9/KILL"
+    told = classify([*served, killed])
+    assert told is not None
+    assert told.name == "process-killed"
 
 
 def test_colours_hide_no_cause() -> None:
