@@ -25,7 +25,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
 from ansible_collections.lab.llm_stack.plugins.module_utils._slots import relations
 
 DRAIN_SECONDS = 10
-"""How long requests that run when llama-server is stopped may take to finish; the unit grants 15 in all."""
+"""How long requests that run when llama-server is stopped may take to finish; the unit grants 20 in all."""
 
 START_MARGIN = 30
 """Seconds that systemd grants beyond the readiness check, so that the check's own words reach the journal."""

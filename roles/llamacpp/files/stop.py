@@ -5,8 +5,8 @@
 Usage: stop.py URL SECONDS               for example: stop.py http://127.0.0.1:8080 10
 
 On SIGTERM llama-server waits for its clients without a limit, and none of them gets another byte (measured with 0.7.0).
-A second SIGTERM ends it at once, with the exit status 1. So the first one is sent when no request runs any more, or
-when so many seconds are over, and the second one when it was not enough.
+So it is sent when no request runs any more, or when so many seconds are over; where it is not enough, SIGHUP follows.
+That one llama-server leaves to the kernel, and systemd calls it a clean end; a second SIGTERM would end it with status 1.
 
 Environment: MAINPID, set by systemd; LLAMA_API_KEY, when the server wants a key. Exit: 0, also where nothing runs.
 """
@@ -60,10 +60,10 @@ def gone(pid: int) -> bool:
         return True
 
 
-def end(pid: int) -> bool:
-    """Send SIGTERM and tell whether the process ended within the seconds that an idle one needs."""
+def end(pid: int, by: signal.Signals) -> bool:
+    """Send a signal and tell whether the process ended within the seconds that an idle one needs."""
     try:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, by)
     except ProcessLookupError:
         return True
     limit = time.monotonic() + END_SECONDS
@@ -77,9 +77,9 @@ def main() -> int:
     start = time.monotonic()
     while pid and not gone(pid) and busy(base) and time.monotonic() < start + seconds:
         time.sleep(PAUSE_SECONDS)
-    if pid and not end(pid):
+    if pid and not end(pid, signal.SIGTERM):
         sys.stdout.write(f"stop.py: requests still ran after {time.monotonic() - start:.0f} s, and are cut off.\n")
-        end(pid)
+        end(pid, signal.SIGHUP)
     return 0
 
 
