@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS, TITLES
+
 PASS, WARN, FAIL, SKIPPED = "pass", "warn", "fail", "skipped"
 Check = Mapping[str, Any]
 
@@ -75,38 +77,7 @@ def title(check: Check) -> str:
         words += ["streamed"] if check.get("stream") else []
         return ", ".join([*words, "asked directly"] if check.get("direct") else words)
     gateway = f"the gateway of {check['of']}" if check.get("of") else "the gateway"
-    fixed = {
-        "gateway_alive": f"{gateway} answers",
-        "gateway_models": f"{gateway} lists exactly the declared names",
-        "gateway_key": f"{gateway} refuses a wrong key",
-        "gateway_deployments": f"{gateway} has loaded every deployment as declared",
-        "app_models": "the key of {app} lists exactly its models",
-        "app_refused": "the key of {app} opens no other model",
-        "route": "{model} is answered by its own instance",
-        "model_identity": "{model} is the model that is loaded",
-        "chat_content": "{model} answers with words",
-        "tools_rendered": "the prompt of {model} holds the tools",
-        "tool_forced": "{model} calls a tool when it has to",
-        "tool_conversation": "{model} keeps a conversation with a tool",
-    }
-    return fixed.get(kind, "{check}").format_map(check)
-
-
-_PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "unit_active": ("units",),
-    "port_owner": ("bind", "port", "units"),
-    "gateway_alive": ("url",),
-    "gateway_key": ("url",),
-    "gateway_models": ("url", "models"),
-    "gateway_deployments": ("url", "deployments"),
-    "app_models": ("url", "app", "models"),
-    "app_refused": ("url", "app"),
-    "route": ("url", "model", "api_bases"),
-    "tool_call": ("url", "model"),
-    **dict.fromkeys(
-        ("model_identity", "chat_content", "tools_rendered", "tool_forced", "tool_conversation"), ("url", "model")
-    ),
-}
+    return TITLES.get(kind, "{check}").format_map({**check, "gateway": gateway})
 
 
 def faults(checks: Sequence[Check]) -> list[str]:
@@ -114,14 +85,14 @@ def faults(checks: Sequence[Check]) -> list[str]:
     found = []
     for number, check in enumerate(checks):
         kind = check.get("check")
-        known = kind in _PARAMETERS
-        wanted = ("id", "host", "check", *_PARAMETERS.get(str(kind), ()))
+        known = kind in PARAMETERS
+        wanted = ("id", "host", "check", *PARAMETERS.get(str(kind), ()))
         missing = [name for name in wanted if check.get(name) in (None, "", [])]
         if missing:
             found.append(f"checks[{number}]: {join(missing)} {'is' if len(missing) == 1 else 'are'} missing.")
         elif not known:
             found.append(
-                f"checks[{number}].check: '{kind}' is no kind of check. Known: {', '.join(sorted(_PARAMETERS))}."
+                f"checks[{number}].check: '{kind}' is no kind of check. Known: {', '.join(sorted(PARAMETERS))}."
             )
     names = [check.get("id") for check in checks]
     found += [
@@ -144,6 +115,10 @@ def needs(check: Check, others: Sequence[Check]) -> list[Check]:
     kind = check["check"]
     if kind == "port_owner":
         return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
+    if kind in ("ollama_context", "ollama_gpu"):
+        # What the route has just woken can be measured.
+        same = [each for each in of_kind(others, "route") if each["model"] == check["model"]]
+        return [*_owners(check["url"], others), *same]
     if kind == "gateway_alive" or check.get("direct"):
         return _owners(check["url"], others)
     if kind in ("gateway_models", "gateway_key", "gateway_deployments", "app_models", "app_refused"):

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, the lab.llm_stack authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of checks: what each promises in words, and the parameters it cannot do without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# A few kinds have words that depend on more than their parameters; those are in _checks.title.
+TITLES: Mapping[str, str] = {
+    "gateway_alive": "{gateway} answers",
+    "gateway_models": "{gateway} lists exactly the declared names",
+    "gateway_key": "{gateway} refuses a wrong key",
+    "gateway_deployments": "{gateway} has loaded every deployment as declared",
+    "app_models": "the key of {app} lists exactly its models",
+    "app_refused": "the key of {app} opens no other model",
+    "route": "{model} is answered by its own instance",
+    "model_identity": "{model} is the model that is loaded",
+    "chat_content": "{model} answers with words",
+    "tools_rendered": "the prompt of {model} holds the tools",
+    "tool_forced": "{model} calls a tool when it has to",
+    "tool_conversation": "{model} keeps a conversation with a tool",
+    "ollama_tools": "{model} can call tools",
+    "ollama_context": "{model} has the declared context",
+    "ollama_gpu": "{model} is on the card",
+}
+
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "unit_active": ("units",),
+    "port_owner": ("bind", "port", "units"),
+    "gateway_alive": ("url",),
+    "gateway_key": ("url",),
+    "gateway_models": ("url", "models"),
+    "gateway_deployments": ("url", "deployments"),
+    "app_models": ("url", "app", "models"),
+    "app_refused": ("url", "app"),
+    "route": ("url", "model", "api_bases"),
+    "tool_call": ("url", "model"),
+    **dict.fromkeys(
+        ("model_identity", "chat_content", "tools_rendered", "tool_forced", "tool_conversation"), ("url", "model")
+    ),
+    "ollama_tools": ("url", "model", "ollama_name"),
+    "ollama_context": ("url", "model", "ollama_name", "context"),
+    "ollama_gpu": ("url", "model", "ollama_name"),
+}
