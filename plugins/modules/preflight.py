@@ -17,7 +17,7 @@ description:
   - The memory is held against what the card really has and what others hold of it. What the replaced instance holds is
     added back, and what the other instances of the same call will take is taken off.
   - An instance that passes leaves a record with its digest and the numbers, so that the service module can tell that
-    exactly this was judged. One that has such a record and runs does not start anew, so it warns and refuses nothing.
+    exactly this was judged. One that has such a record and runs, or stands by, does not start now: it only warns.
   - What earlier starts really took and how long they took stands in a ledger, into which the service module writes it
     after each start that succeeded. It corrects the estimate.
   - It starts and stops nothing, loads no weights and imports no engine. It takes less than a second, and a minute where
@@ -358,8 +358,8 @@ def judge(params: dict[str, Any], installed: Installed, host: Host, check: bool)
     host = replace(host, asked=asked(instances, params["program"]))
     outcomes = judge_all(instances, installed, host, read_ledger(params["state"]), params["start_timeout"])
     fresh = unrecorded(outcomes)
-    goes_on = [each for each in outcomes if each not in fresh and host.resident.get(each.instance.unit)]
-    outcomes = [each.passed_before() if each in goes_on else each for each in outcomes]
+    stays = [each for each in outcomes if each.instance.standby or host.resident.get(each.instance.unit)]
+    outcomes = [each.passed_before() if each in stays and each not in fresh else each for each in outcomes]
     return [each.in_check_mode() for each in outcomes] if check else outcomes
 
 

@@ -121,6 +121,7 @@ def test_what_passed_before_and_goes_on_is_not_refused_again(
     run()
     card(home, 2048, 1000)
     assert run()["failed"] is True
+    assert run(standby=True)["changed"] is False
     monkeypatch.setattr(_host_facts, "pids_of", lambda units: {unit: [1] for unit in units})
     monkeypatch.setattr(_host_facts, "resident", lambda _pid: 1 << 30)
     result = run()
