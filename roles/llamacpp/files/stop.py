@@ -6,7 +6,7 @@ Usage: stop.py URL SECONDS               for example: stop.py http://127.0.0.1:8
 
 On SIGTERM llama-server waits for its clients without a limit, and none of them gets another byte (measured with 0.7.0).
 So it is sent when no request runs any more, or when so many seconds are over; where it is not enough, SIGHUP follows.
-That one llama-server leaves to the kernel, and systemd calls it a clean end; a second SIGTERM would end it with status 1.
+That one llama-server leaves to the kernel, and systemd calls it a clean end; by a second SIGTERM it ends with status 1.
 
 Environment: MAINPID, set by systemd; LLAMA_API_KEY, when the server wants a key. Exit: 0, also where nothing runs.
 """
