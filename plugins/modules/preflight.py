@@ -17,7 +17,7 @@ description:
   - The memory is held against what the card really has and what others hold of it. What the replaced instance holds is
     added back, and what the other instances of the same call will take is taken off.
   - An instance that passes leaves a record with its digest and the numbers, so that the service module can tell that
-    exactly this was judged. One that has such a record and runs, or stands by, does not start now: it only warns.
+    exactly this was judged. One that has such a record and runs, or stands by, does not start now and only warns.
   - What earlier starts really took and how long they took stands in a ledger, into which the service module writes it
     after each start that succeeded. It corrects the estimate.
   - It starts and stops nothing, loads no weights and imports no engine. It takes less than a second, and a minute where
