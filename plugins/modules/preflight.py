@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: preflight
 short_description: Refuse an engine that could not start, before anything that runs is touched
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The lab.llm_stack authors (@lab-llm-stack)
 description:
