@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _providers
+from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_checks, _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split import Process, deployments
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering
@@ -17,7 +17,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Inst
 
 def checklist(declared: Declaration, routing: Routing, gateways: list[Process]) -> list[dict[str, Any]]:
     """Give the checks in the order they are worth running: units, ports, the gateway, its names, its routes, tools."""
-    return [*_units(routing, gateways), *_ports(routing, gateways), *_gateways(declared, routing, gateways)]
+    looked = [*_units(routing, gateways), *_ports(routing, gateways)]
+    return [*looked, *_gateways(declared, routing, gateways), *_ollama(routing)]
 
 
 def _check(kind: str, host: str, subject: str, **parameters: object) -> dict[str, Any]:
@@ -98,6 +99,13 @@ def _tools(host: str, url: str, declared: Declaration, bases: Mapping[str, list[
         for stream in (False, True) if model.tools and not model.standby else ():
             subject = f"{name}:{'streamed' if stream else 'whole'}"
             yield _check("tool_call", host, subject, url=url, model=name, api_bases=bases[name], stream=stream)
+
+
+def _ollama(routing: Routing) -> Iterator[dict[str, Any]]:
+    """What a model at Ollama can do, and what of it is really in memory and where."""
+    for each in sorted(routing.instances, key=lambda each: (each.host, each.model.name)):
+        if each.engine.name == "ollama":
+            yield from _ollama_checks.checks(each, each.host, base_url(each.bind, each.port))
 
 
 def _bases(declared: Declaration, routing: Routing) -> Mapping[str, list[str]]:

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _acceptance, _answers, _proc
+from ansible_collections.lab.llm_stack.plugins.module_utils import _acceptance, _answers, _ollama_checks, _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
@@ -82,6 +82,10 @@ class Probe:
         if check["check"] in _acceptance.KINDS:
             asked = _acceptance.questions(check)
             return _acceptance.judge(check, [ask(each, self.keys, self.timeout) for each in asked])
+        if check["check"] in _ollama_checks.KINDS:
+            asked = _ollama_checks.questions(check)
+            card = any(os.path.exists(path) for path in _ollama_checks.CARDS)
+            return _ollama_checks.judge(check, [ask(each, self.keys, self.timeout) for each in asked], card)
         return _answers.judge_answer(check, ask(_answers.question(check), self.keys, self.timeout))
 
     def _clean(self, found: Result) -> Result:

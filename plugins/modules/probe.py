@@ -38,6 +38,8 @@ options:
       - A C(tool_call) with C(direct=true) asks an engine at C(url) itself, past the gateway. So do C(model_identity)
         with C(root), a pattern of the path that the model has to come from, C(chat_content), C(tools_rendered),
         C(tool_forced) and C(tool_conversation); each has C(url), C(model), C(direct=true) and the C(engine).
+      - C(ollama_tools), C(ollama_context) with C(context), and C(ollama_gpu) have C(url), C(model) and C(ollama_name),
+        its name at the server. They wake no model, unless C(deep=true).
     type: list
     elements: dict
     required: true
