@@ -131,7 +131,8 @@ def test_unmet(state: str, expected: Verdict | None) -> None:
             [
                 "checks[0].check: 'routes' is no kind of check. Known: app_models, app_refused, chat_content, "
                 "gateway_alive, gateway_deployments, gateway_key, gateway_models, model_identity, "
-                "ollama_context, ollama_gpu, ollama_tools, port_owner, route, tool_call, tool_conversation, tool_forced, tools_rendered, unit_active."
+                "ollama_context, ollama_gpu, ollama_tools, port_owner, route, tool_call, tool_conversation, "
+                "tool_forced, tools_rendered, unit_active."
             ],
             id="an unknown kind lists the known ones",
         ),

@@ -67,6 +67,7 @@ def test_checks_that_cannot_run_are_refused_together(tmp_path: Path) -> None:
     assert str(refused.value) == (
         "checks[0]: id, host, url, model and api_bases are missing.\n"
         "checks[1].check: 'magic' is no kind of check. Known: app_models, app_refused, chat_content, "
-        "gateway_alive, gateway_deployments, gateway_key, gateway_models, model_identity, port_owner, route, "
-        "tool_call, tool_conversation, tool_forced, tools_rendered, unit_active."
+        "gateway_alive, gateway_deployments, gateway_key, gateway_models, model_identity, "
+        "ollama_context, ollama_gpu, ollama_tools, port_owner, route, tool_call, tool_conversation, tool_forced, "
+        "tools_rendered, unit_active."
     )
