@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.lab.llm_stack.plugins.module_utils import _lock_file
+from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_software, _lock_file
 from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
@@ -290,6 +291,20 @@ def test_a_release_is_pinned_to_the_checksums_that_are_stated(pin: Pin, publishe
     assert pin("release", "llamacpp", "--tag", "b9000", "--api", publisher.url).stdout.endswith("unchanged.\n")
     assert pin("release", "ollama", "--tag", "latest", "--api", publisher.url).returncode == 0
     assert sorted(lock(inventory, "releases")["llm_stack_release_lock"]) == ["llamacpp", "ollama"]
+
+
+def test_what_is_pinned_is_what_the_method_release_installs(pin: Pin, publisher: Any, inventory: Path) -> None:
+    wanted = _llamacpp_software.Install("release")
+    with pytest.raises(StackError, match=r"make pin RELEASE=llamacpp TAG="):
+        _llamacpp_software.releases(wanted)
+    assert pin("release", "llamacpp", "--tag", "b9000", "--api", publisher.url).returncode == 0
+    locks = lock(inventory, "releases")["llm_stack_release_lock"]
+    declaration = {"models": {"tiny": {"source": "tiny.gguf"}}, "hosts": {"a": {"groups": ["llamacpp", "litellm"]}}}
+    assert plan({**declaration, "release_lock": locks})["hosts"]
+    archive = _llamacpp_software.releases(replace(wanted, release_lock=locks["llamacpp"]))[0]
+    file = publisher.folder / "ggml-org/llama.cpp/b9000" / X64
+    assert (archive["version"], archive["sha256"]) == ("b9000", sha256(file))
+    assert archive["url"] == f"{publisher.url}/ggml-org/llama.cpp/releases/download/b9000/{X64}"
 
 
 def test_the_list_of_sums_counts_where_there_is_no_digest(pin: Pin, publisher: Any, inventory: Path) -> None:
