@@ -17,6 +17,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import time
 import urllib.error
@@ -47,8 +48,9 @@ def busy(base: str) -> bool:
             return any(slot.get("is_processing") for slot in json.loads(fetch(f"{base}/slots")))
         except (OSError, ValueError, AttributeError):
             return False
-    except (OSError, ValueError):
-        return False
+    except (OSError, ValueError) as error:
+        # One that has no time to answer this has too much to do.
+        return isinstance(getattr(error, "reason", error), socket.timeout)
 
 
 def gone(pid: int) -> bool:

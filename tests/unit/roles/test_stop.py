@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -119,6 +120,13 @@ def test_without_metrics_the_slots_tell(root: Path, url: str, served: subprocess
 
 def test_a_server_that_does_not_answer_is_ended(root: Path, served: subprocess.Popen[str]) -> None:
     stop(root, "http://127.0.0.1:9", 10, served.pid)
+    assert served.wait(5) == 0
+
+
+def test_a_server_without_time_to_answer_is_busy(root: Path, served: subprocess.Popen[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        _said, took = stop(root, f"http://127.0.0.1:{silent.getsockname()[1]}", 3, served.pid)
+    assert took > 3.9
     assert served.wait(5) == 0
 
 
