@@ -24,6 +24,12 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_usable
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_installed import Installed
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import Registry
 
+# These read weights that were quantised before; others quantise them while they are loaded.
+_STORED = ("awq", "awq_marlin", "auto_awq", "gptq", "gptq_marlin", "auto_gptq", "compressed-tensors", "moe_wna16")
+
+_QUANTISED = frozenset({"quantize_config.json", "quant_config.json"})
+"""Where older models have written how they were quantised."""
+
 
 def check_vllm(instance: Instance, installed: Installed, found: ModelFiles) -> Iterator[Finding]:
     """Yield what speaks against serving these files with this vLLM."""
@@ -34,6 +40,7 @@ def check_vllm(instance: Instance, installed: Installed, found: ModelFiles) -> I
         return
     if found.config:
         yield from _architecture(instance, installed, found.config)
+        yield from _quantised(instance, found)
     if installed.registry:
         yield from _parsers(instance, installed.registry, found.files)
         if found.files:
@@ -85,6 +92,15 @@ def _own_code(instance: Instance, installed: Installed, config: Mapping[str, Any
     yield Finding("remote-code", Problem(f"{instance.path}.source", NOTHING, wrong, remedy), refuses=False)
 
 
+def _quantised(instance: Instance, found: ModelFiles) -> Iterator[Finding]:
+    """A way of quantisation that only reads what was quantised before needs to be told how it was."""
+    method, names = instance.settings.get("quantization"), found.files.names if found.files else frozenset()
+    if method in _STORED and not found.config.get("quantization_config") and not names & _QUANTISED:
+        wrong = "is no way to serve a model that is not quantised: its config.json has no quantization_config."
+        problem = Problem(instance.at("quantization"), method, wrong, "Remove it, or declare the quantised model.")
+        yield Finding("quantization-file", problem)
+
+
 # -- parsers ----------------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +131,10 @@ def _setting(instance: Instance, parser: str | None) -> Setting:
 def _parsers(instance: Instance, registry: Registry, files: Files | None) -> Iterator[Finding]:
     """Yield the parsers that vLLM would fail with, some of them only after the model is loaded."""
     tool, reasoning = _tool_parser(instance), _reasoning_parser(instance)
+    if not tool and instance.settings.get("enable_auto_tool_choice"):
+        wrong = "is missing, and enable_auto_tool_choice needs it."
+        problem = Problem(instance.at("tool_call_parser"), NOTHING, wrong, "Name a parser, or remove the setting.")
+        yield Finding("auto-tools-without-parser", problem)
     if tool:
         wrong = unusable(tool, _setting(instance, tool), registry, files)
         path = instance.at("tool_call_parser")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures import _TABLE
 from ansible_collections.lab.llm_stack.plugins.module_utils._devices import Cards, Device, Holding
 from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import Host, Memory
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Entry, entry_of, observed
@@ -270,6 +271,10 @@ def test_an_earlier_start_corrects_the_estimate_and_says_so(folder: Folder) -> N
         ),
         pytest.param({"settings": {"tensor_parallel_size": 2}}, ["no-card"], id="more cards than there are"),
         pytest.param({"settings": {"dtype": "bfloat16"}}, [], id="bfloat16 on a card that has it"),
+        pytest.param({"settings": {"quantization": "awq"}}, ["quantization-file"], id="AWQ of a model that is not"),
+        pytest.param(
+            {"settings": {"enable_auto_tool_choice": True}}, ["auto-tools-without-parser"], id="tools without a parser"
+        ),
         pytest.param(
             {"tool_calling": {"tool_parser": "hermez"}}, ["unknown-tool-parser"], id="a parser nobody registers"
         ),
@@ -306,6 +311,12 @@ def test_an_earlier_start_corrects_the_estimate_and_says_so(folder: Folder) -> N
 )
 def test_what_speaks_against_an_instance(folder: Folder, changes: dict[str, Any], expected: list[str]) -> None:
     assert codes(judged(instance(folder(), **changes))) == expected
+
+
+def test_older_models_say_in_a_file_of_its_own_how_they_were_quantised(folder: Folder) -> None:
+    place = folder()
+    Path(place, "quant_config.json").write_text("{}", encoding="utf-8")
+    assert codes(judged(instance(place, settings={"quantization": "awq"}))) == []
 
 
 def test_a_contradiction_names_the_setting_to_write(folder: Folder) -> None:
@@ -516,6 +527,11 @@ def test_llama_cpp_keeps_in_main_memory_what_the_card_does_not_hold(root: Path) 
     nowhere = replace(full, memory=Memory(GIB, 0))
     assert codes(judged(wanted, nowhere)) == ["out-of-memory-kv"]
     assert codes(judged(wanted, Host("cuda", memory=Memory(8 * GIB, 6 * GIB)))) == []
+
+
+def test_codes_of_failed_starts_are_those_of_the_classifier() -> None:
+    own = {"tight", "unknown", "memory", "card-order", "parser-contradicted", "tools-promise"}
+    assert set(CODES) - {row.name for row in _TABLE} == own
 
 
 def test_every_code_is_documented(root: Path) -> None:
