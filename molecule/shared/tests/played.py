@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parents[3]
-LONGEST_RUN = 300
+LONGEST_RUN = 900
 Variables = Mapping[str, object]
 
 

@@ -53,7 +53,7 @@ def as_pattern(sentence: str) -> str:
 @pytest.mark.parametrize("case", REPLACED, ids=lambda case: case.log)
 def test_what_served_serves_again_and_the_cause_is_told(stack: Stack, engine: Engine, case: Case) -> None:
     model = stack.home("models/tiny")
-    stack.output("rm -rf %s && mkdir -p %s && cp .local/share/llm-stack/models/tiny-tools-hf/*/* %s/", *[model] * 3)
+    stack.output("rm -rf %s && mkdir -p %s && cp .local/share/llm-stack/models/tiny/*/* %s/", *[model] * 3)
     for name, change in case.files.items():
         change_file(stack.output, f"{model}/{name}", change)
     message = refused({"vllm_instances": [instance_of(case)]})

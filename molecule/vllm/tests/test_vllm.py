@@ -36,7 +36,7 @@ def test_the_server_has_the_declared_model(stack: Stack, engine: Engine) -> None
     status, text = engine.ask("/v1/models")
     (model,) = json.loads(text)["data"]
     assert (status, model["id"], model["max_model_len"]) == (200, "tiny", 1024)
-    assert model["root"].startswith(stack.home(f"{DATA}/models/tiny-tools-hf/"))
+    assert model["root"].startswith(stack.home(f"{DATA}/models/tiny/"))
     assert stack.show(UNIT)["ActiveState"] == "active"
 
 
@@ -131,4 +131,4 @@ def test_a_removal_leaves_no_process_port_or_file(stack: Stack, engine: Engine) 
     assert stack.root(f"ss --no-header --listening --tcp 'sport = :{ADDRESS.rpartition(':')[2]}'") == ""
     places = f"{UNITS} {CONFIG} {STATE} {DATA}/envs"
     assert stack.output(f"find {places} ! -type d 2> /dev/null || true") == ""
-    assert stack.output(f"ls {DATA}/models") == "tiny-tools-hf"
+    assert stack.output(f"ls {DATA}/models") == "tiny"
