@@ -24,6 +24,8 @@ REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _NETWORK = "Make the address reachable from this machine, or name a mirror that is"
+_MIRROR = "HF_ENDPOINT for make pin, vllm_hub_endpoint for hosts"
+_WHERE_TOKENS_GO = "HF_TOKEN for make pin, vllm_hub_token for hosts"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def ask(url: str, repo: str, read: Callable[[str], T]) -> T:
         raise InstallError(f"{url} was not read: the server has no such part.\n    {_NETWORK}.") from None
     except OSError as error:
         cause = f"{error.strerror or error}"
-        raise InstallError(f"{url} was not read: {cause}.\n    {_NETWORK}: HF_ENDPOINT=https://...") from None
+        raise InstallError(f"{url} was not read: {cause}.\n    {_NETWORK}: {_MIRROR}.") from None
 
 
 def parse(answer: object, repo: str, url: str) -> Listing:
@@ -108,10 +110,12 @@ def _explained(error: HttpRefused, repo: str) -> tuple[str, str]:
         wait = f" Wait {error.retry_after} s." if error.retry_after.isdigit() else " Wait some minutes."
         return f"too many requests{said}", f"Run again: what is here already is kept.{wait} A token raises the limit."
     if error.code == "GatedRepo" or (error.status == 403 and not error.code):
-        remedy = f"Accept the terms on the page of {repo} with the account of the token, then set HF_TOKEN."
+        remedy = (
+            f"Accept the terms on the page of {repo} with the account of the token, then set it: {_WHERE_TOKENS_GO}."
+        )
         return f"{repo} is gated: its owner wants to know who fetches it{said}", remedy
     if error.status in (401, 403):
-        remedy = "Set HF_TOKEN to a token that may read it; for a public model correct the name."
+        remedy = f"Set a token that may read it: {_WHERE_TOKENS_GO}. For a public model correct the name."
         return f"{repo} is private, or there is no such repository{said}", remedy
     if error.code == "RevisionNotFound":
         return f"{repo} has no such revision{said}", "Name a branch, a tag or a commit that it has."

@@ -14,6 +14,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._install import Inst
 from ansible_collections.lab.llm_stack.plugins.module_utils._model_config import read_config
 from ansible_collections.lab.llm_stack.plugins.module_utils._model_file import ModelFileError, parse_object
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot_text import size_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import note
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_files import Files, tokens_of
 
@@ -98,9 +99,8 @@ def summary(name: str, entry: Mapping[str, Any]) -> str:
     unproven = sum(not any(key in each for key in _snapshot.PROOFS) for each in files.values())
     context = f", {evidence['max_context']} tokens at most" if "max_context" in evidence else ""
     doubt = f"; of {unproven} files no checksum is published, so only their size is compared" if unproven else ""
-    gib = _snapshot.size_of(files) / (1 << 30)
-    where = f"{entry['repo']} at {entry['revision'][:12]}"
-    return f"{name}: {where}, {len(files)} files, {gib:.2f} GiB{context}{doubt}."
+    where, size = f"{entry['repo']} at {entry['revision'][:12]}", size_text(_snapshot.size_of(files))
+    return f"{name}: {where}, {len(files)} files, {size}{context}{doubt}."
 
 
 def repository_of(name: str, models: Mapping[str, Any]) -> str:

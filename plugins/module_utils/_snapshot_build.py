@@ -27,6 +27,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils import (
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError, Shelf
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Item
+from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot_text import size_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot_wanted import Wanted, refuse
 
 
@@ -89,7 +90,7 @@ def _surplus(wanted: Wanted) -> tuple[str, ...]:
 
 def _items(wanted: Wanted, reasons: Sequence[str], surplus: Sequence[str]) -> Iterator[Item]:
     for reason in reasons:
-        expected = f"{len(wanted.files)} files, {gib(_snapshot.size_of(wanted.files))}"
+        expected = f"{len(wanted.files)} files, {size_text(_snapshot.size_of(wanted.files))}"
         yield Item("snapshot", wanted.target, expected, reason)
     yield from _install.removals(wanted.shelf, surplus)
 
@@ -123,7 +124,7 @@ def _refuse_without_space(wanted: Wanted, needed: int) -> None:
     status = os.statvfs(directory)
     free = status.f_bavail * status.f_frsize
     if needed > free:
-        wrong = f"lacks the space for {wanted.target}: {gib(needed)} are needed, {gib(free)} are free."
+        wrong = f"lacks the space for {wanted.target}: {size_text(needed)} are needed, {size_text(free)} are free."
         raise StackError(Problem("root", wanted.root, wrong, "Free some space, or set root to a larger disk."))
 
 
@@ -274,11 +275,6 @@ def diff(comparison: Comparison) -> list[dict[str, str]]:
         }
         for item in comparison.items
     ]
-
-
-def gib(size: int) -> str:
-    """Write a number of bytes for people."""
-    return f"{size / (1 << 30):.2f} GiB" if size >= 10 << 20 else f"{size / (1 << 20):.2f} MiB"
 
 
 def worded(wanted: Wanted, error: Exception) -> str:

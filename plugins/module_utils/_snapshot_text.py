@@ -31,6 +31,11 @@ class Meter:
         return f", {max(speed, 0.0) / MIB:.1f} MiB/s"
 
 
+def size_text(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size / GIB:.2f} GiB" if size >= 10 * MIB else f"{size / MIB:.2f} MiB"
+
+
 def _of(here: int, total: int) -> str:
     unit, name = (GIB, "GiB") if total >= 100 * MIB else (MIB, "MiB")
     return f"{here / unit:.2f} of {total / unit:.2f} {name}"

@@ -133,7 +133,7 @@ def test_a_model_is_pinned_to_a_commit_its_files_and_what_they_show(pin: Pin, hu
     assert (done.returncode, done.stderr) == (0, "")
     commit = hub.revision(REPO)
     assert done.stdout == (
-        f"coder: {REPO} at {commit[:12]}, 4 files, 0.00 GiB, 32768 tokens at most.\n{path}: written.\n"
+        f"coder: {REPO} at {commit[:12]}, 4 files, 0.02 MiB, 32768 tokens at most.\n{path}: written.\n"
     )
     entry = lock(inventory, "models")["llm_stack_model_lock"]["coder"]
     assert (entry["repo"], entry["revision"]) == (REPO, commit)
@@ -254,7 +254,7 @@ def test_a_revision_that_is_not_there(pin: Pin, hub: Any, revision: str) -> None
 def test_nobody_at_the_address(pin: Pin) -> None:
     done = pin("model", "coder", HF_ENDPOINT="http://127.0.0.1:9")
     assert done.stderr.splitlines()[0].endswith("was not read: Connection refused.")
-    assert "name a mirror that is: HF_ENDPOINT=https://..." in done.stderr
+    assert "name a mirror that is: HF_ENDPOINT for make pin" in done.stderr
 
 
 def test_variables_that_ansible_would_overlook_beside_the_lock_are_not_lost(

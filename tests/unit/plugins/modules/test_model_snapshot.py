@@ -266,13 +266,15 @@ def test_the_token_goes_to_the_hub_alone_and_is_kept_nowhere(run: Run, hub: Any,
         pytest.param(
             {"gated": True},
             f"{REPO} is gated: its owner wants to know who fetches it (Access to this repository is restricted).\n"
-            f"    Accept the terms on the page of {REPO} with the account of the token, then set HF_TOKEN.",
+            f"    Accept the terms on the page of {REPO} with the account of the token, then set it: "
+            "HF_TOKEN for make pin, vllm_hub_token for hosts.",
             id="gated",
         ),
         pytest.param(
             {"private": True},
             f"{REPO} is private, or there is no such repository (Access to this repository is restricted).\n"
-            "    Set HF_TOKEN to a token that may read it; for a public model correct the name.",
+            "    Set a token that may read it: HF_TOKEN for make pin, vllm_hub_token for hosts. "
+            "For a public model correct the name.",
             id="private",
         ),
         pytest.param(
