@@ -135,7 +135,7 @@ def _models(data: Data) -> Markup:
                 state(each["state"]),
                 join(tag("span", each["name"], class_="name"), tag("small", f"also {others}") if others else None),
                 places(each),
-                tools_word(each),
+                tag("span", tools_word(each), class_="word"),
                 tag("span", context(each), class_="number"),
                 tag(
                     "span",

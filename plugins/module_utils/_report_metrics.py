@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._checks import PASS, WARN
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, WARN
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_escape import label
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_rows import STANDBY
 
 Sample = tuple[Mapping[str, object], float]
+Metric = tuple[str, str, Sequence[Sample]]
 
 
 def textfile(data: Mapping[str, Any]) -> str:
@@ -21,51 +22,34 @@ def textfile(data: Mapping[str, Any]) -> str:
     return "".join(text for name, help_text, samples in _metrics(data) for text in _metric(name, help_text, samples))
 
 
-def _metrics(data: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sample]]]:
-    rows, models = data["checklist"], data["models"]
+def _metrics(data: Mapping[str, Any]) -> Iterator[Metric]:
     yield "llm_stack_report_timestamp_seconds", "When the report was made.", [({}, _stamp(data["generated"]))]
-    yield (
-        "llm_stack_checks",
-        "Checks of the last report by their state.",
-        [({"state": state}, number) for state, number in data["counts"].items()],
-    )
-    yield (
-        "llm_stack_check_ok",
-        "Whether a promise is kept.",
-        [(_labels(row), float(row["state"] in (PASS, WARN))) for row in rows if row["state"] in (PASS, WARN, "fail")],
-    )
-    yield (
-        "llm_stack_service_up",
-        "Whether a service that should run is well.",
-        [
-            (
-                {"host": each["host"], "service": each["name"], "engine": each["engine"]},
-                float(each["state"] in (PASS, WARN)),
-            )
-            for each in data["services"]
-            if each["state"] != STANDBY
-        ],
-    )
+    states = [({"state": state}, float(number)) for state, number in data["counts"].items()]
+    yield "llm_stack_checks", "Checks of the last report by their state.", states
+    checked = [row for row in data["checklist"] if row["state"] in (PASS, WARN, FAIL)]
+    yield "llm_stack_check_ok", "Whether a promise is kept.", [(_labels(row), _ok(row)) for row in checked]
+    running = [each for each in data["services"] if each["state"] != STANDBY]
+    up = [({"host": each["host"], "service": each["name"], "engine": each["engine"]}, _ok(each)) for each in running]
+    yield "llm_stack_service_up", "Whether a service that should run is well.", up
+    yield from _of_models(data["models"])
+    yield "llm_stack_issues", "Issues of the last report by severity.", list(_issues(data["issues"]))
+
+
+def _of_models(models: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    every = [({"model": each["name"]}, each) for each in models]
     yield (
         "llm_stack_model_ok",
         "Whether a model answers by its public name.",
-        [({"model": each["name"]}, float(each["state"] in (PASS, WARN))) for each in models],
+        [(name, _ok(each)) for name, each in every],
     )
-    yield (
-        "llm_stack_model_tools_certified",
-        "Whether a model that was promised to call tools does.",
-        [
-            ({"model": each["name"]}, float(each["tools"] == "certified"))
-            for each in models
-            if each["tools"] != "not promised"
-        ],
-    )
-    yield (
-        "llm_stack_model_answer_seconds",
-        "How long a short answer took through the gateway.",
-        [({"model": each["name"]}, each["seconds"]) for each in models if each["seconds"] is not None],
-    )
-    yield "llm_stack_issues", "Issues of the last report by severity.", list(_issues(data["issues"]))
+    promised = [(name, float(each["tools"] == "certified")) for name, each in every if each["tools"] != "not promised"]
+    yield "llm_stack_model_tools_certified", "Whether a model that was promised to call tools does.", promised
+    measured = [(name, each["seconds"]) for name, each in every if each["seconds"] is not None]
+    yield "llm_stack_model_answer_seconds", "How long a short answer took through the gateway.", measured
+
+
+def _ok(each: Mapping[str, Any]) -> float:
+    return float(each["state"] in (PASS, WARN))
 
 
 def _labels(row: Mapping[str, Any]) -> Mapping[str, object]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Plan = Mapping[str, Any]
-_MADE = "# Made by lab.llm_stack from the plan; made anew by each report."
+_MADE = "---\n# Made by lab.llm_stack from the plan; made anew by each report."
 _KEYS = "/etc/prometheus/llm-stack"
 # An app that waits longer than this is not waiting for an answer.
 _LONG = 600.0

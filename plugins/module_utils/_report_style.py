@@ -102,8 +102,9 @@ th { text-align: left; font-weight: 500; color: var(--soft); font-size: 13px; pa
   vertical-align: bottom; white-space: nowrap; }
 td { padding: 9px 18px 9px 0; border-top: 1px solid var(--line); vertical-align: top; min-width: 5.4em; }
 td:last-child, th:last-child { padding-right: 0; }
-td .name { font-weight: 600; display: inline-block; min-width: min(9.5em, 100%); }
-td .measure { display: flex; align-items: center; gap: 6px; flex-wrap: wrap; }
+td .name { font-weight: 600; display: inline-block; width: max-content; max-width: 26ch; }
+td .measure { display: flex; align-items: center; gap: 6px; }
+td .word { white-space: nowrap; }
 table + .over { margin: 22px 0 10px; color: var(--ink); font-size: 15px; letter-spacing: 0; }
 table + .quiet, p + table { margin-top: 14px; }
 td small { display: block; color: var(--soft); }
@@ -136,7 +137,7 @@ footer { color: var(--soft); font-size: 13px; padding-top: 8px; padding-bottom: 
   table, tbody, tr, td { display: block; width: 100%; } thead { display: none; }
   tr { border-top: 1px solid var(--line); padding: 10px 0; } tr:first-child { border-top: 0; padding-top: 0; }
   td { border: 0; padding: 3px 0; display: grid; grid-template-columns: 104px minmax(0, 1fr); gap: 8px; }
-  td::before { content: attr(data-label); color: var(--soft); }
+  td::before { content: attr(data-label); color: var(--soft); } td .name { width: auto; max-width: none; }
   .checks li { grid-template-columns: 22px minmax(0, 1fr); } .checks .evidence, .checks .why { grid-column: 2; }
 }
 @media print {

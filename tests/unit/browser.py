@@ -8,6 +8,7 @@ The protocol is Chrome's own (--remote-debugging-pipe): JSON messages that end w
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -16,8 +17,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 FLAGS = (
     "--headless",
@@ -43,8 +45,9 @@ def chromium() -> str | None:
 class Page:
     """One tab, and everything the browser said about it."""
 
-    to: IO[bytes]
-    back: IO[bytes]
+    to: BufferedWriter
+    back: BufferedReader
+    waiting: bytearray = field(default_factory=bytearray)
     session: str = ""
     number: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -66,11 +69,13 @@ class Page:
             self.events.append(answer)
 
     def _read(self) -> dict[str, Any]:
-        found = bytearray()
-        while (byte := self.back.read(1)) != b"\0":
-            assert byte, "Chromium has ended."
-            found += byte
-        answer: dict[str, Any] = json.loads(found)
+        while b"\0" not in self.waiting:
+            found = self.back.read1(1 << 16)
+            assert found, "Chromium has ended."
+            self.waiting += found
+        message, _zero, rest = bytes(self.waiting).partition(b"\0")
+        self.waiting[:] = rest
+        answer: dict[str, Any] = json.loads(message)
         return answer
 
     def evaluate(self, script: str) -> Any:
@@ -98,11 +103,22 @@ class Page:
         return [event["params"] for event in self.events if event.get("method") in methods]
 
 
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are out of the way of 3 and 4."""
+    low = os.pipe()
+    high = tuple(fcntl.fcntl(each, fcntl.F_DUPFD, 20) for each in low)
+    for each in low:
+        os.close(each)
+    return high[0], high[1]
+
+
 @contextmanager
 def browser(profile: Path) -> Iterator[Page]:
     """Start Chromium with a profile of its own; it and all its processes end with the block."""
-    ours, theirs = os.pipe(), os.pipe()
-    command = ["sh", "-c", f'exec "$@" 3<&{ours[0]} 4>&{theirs[1]}', "sh", str(chromium())]
+    assert chromium(), "There is no Chromium: apt-get install chromium."
+    ours, theirs = _pipe(), _pipe()
+    # It reads from descriptor 3 and writes to 4; dash cannot name those above 9.
+    command = ["bash", "-c", f'exec "$@" 3<&{ours[0]} 4>&{theirs[1]}', "bash", str(chromium())]
     process = subprocess.Popen(
         [*command, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         pass_fds=(ours[0], theirs[1]),
@@ -126,7 +142,7 @@ def tab(root: Page, width: int, dark: bool) -> Iterator[Page]:
     """Open a tab of a width, in a light or a dark room, that reports all it does."""
     target = root.call("Target.createTarget", url="about:blank")["targetId"]
     session = root.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    page = Page(root.to, root.back, session, root.number + 1000)
+    page = Page(root.to, root.back, root.waiting, session, root.number + 1000)
     for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
         page.call(f"{domain}.enable")
     page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
