@@ -9,6 +9,10 @@ from collections.abc import Mapping
 
 # A few kinds have words that depend on more than their parameters; those are in _checks.title.
 TITLES: Mapping[str, str] = {
+    "linger": "the account's services start with {host}",
+    "disk": "{host} has room on its disk",
+    "memory": "{host} has memory left",
+    "cards": "the services of {host} have the cards they count on",
     "gateway_alive": "{gateway} answers",
     "gateway_models": "{gateway} lists exactly the declared names",
     "gateway_key": "{gateway} refuses a wrong key",
@@ -28,6 +32,12 @@ TITLES: Mapping[str, str] = {
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "unit_active": ("units",),
+    "unit_uptime": ("units",),
+    "journal_clean": ("units",),
+    "linger": (),
+    "disk": (),
+    "memory": (),
+    "cards": ("units",),
     "port_owner": ("bind", "port", "units"),
     "gateway_alive": ("url",),
     "gateway_key": ("url",),

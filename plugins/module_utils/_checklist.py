@@ -17,12 +17,49 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Inst
 
 def checklist(declared: Declaration, routing: Routing, gateways: list[Process]) -> list[dict[str, Any]]:
     """Give the checks in the order they are worth running: units, ports, the gateway, its names, its routes, tools."""
-    looked = [*_units(routing, gateways), *_ports(routing, gateways)]
-    return [*looked, *_gateways(declared, routing, gateways), *_ollama(routing)]
+    return [
+        *_hosts(declared, routing),
+        *_units(routing, gateways),
+        *_ports(routing, gateways),
+        *_gateways(declared, routing, gateways),
+        *_ollama(routing),
+        *_endurance(declared, routing, gateways),
+    ]
 
 
 def _check(kind: str, host: str, subject: str, **parameters: object) -> dict[str, Any]:
     return {"id": f"{kind}:{host}:{subject}", "host": host, "check": kind, **parameters}
+
+
+def _hosts(declared: Declaration, routing: Routing) -> Iterator[dict[str, Any]]:
+    """What every host of the stack has to offer."""
+    limits = declared.checks
+    for host in sorted({*(each.host for each in routing.instances), *routing.gateways}):
+        yield _check("linger", host, host)
+        yield _check("disk", host, host, **_given(min_free=limits.get("min_free_disk")))
+        yield _check("memory", host, host, **_given(min_free=limits.get("min_free_memory")))
+        units = [each.unit for each in _processes(routing) if each.host == host and not each.engine.shared]
+        if units:
+            yield _check("cards", host, host, units=units)
+
+
+def _endurance(declared: Declaration, routing: Routing, gateways: list[Process]) -> Iterator[dict[str, Any]]:
+    """Every service stays up, and its journal tells of no error; looked at last, when all the others were asked."""
+    limits = _given(min_uptime=declared.checks.get("min_uptime"))
+    allow = _given(allow=declared.checks.get("journal_allow"))
+    for instance in _processes(routing):
+        yield _check("unit_uptime", instance.host, instance.unit, units=[instance.unit], **limits)
+        yield _check("journal_clean", instance.host, instance.unit, units=[instance.unit], **allow)
+    for host in sorted(routing.gateways):
+        for each in gateways:
+            subject = f"{each.name}@.service"
+            yield _check("unit_uptime", host, subject, units=each.services, **limits)
+            # LiteLLM logs what clients do wrong as errors of its own.
+            yield _check("journal_clean", host, subject, units=each.services, strict=False, **allow)
+
+
+def _given(**parameters: object) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _processes(routing: Routing) -> list[Instance]:

@@ -66,6 +66,9 @@ def title(check: Check) -> str:
     if kind == "unit_active":
         units = check["units"]
         return f"{units[0] if len(units) == 1 else f'exactly one of {join(units)}'} is active and enabled"
+    if kind in ("unit_uptime", "journal_clean"):
+        which = check["units"][0] if len(check["units"]) == 1 else f"one of {join(check['units'])}"
+        return f"{which} stays up" if kind == "unit_uptime" else f"the journal of {which} tells of no error"
     if kind == "port_owner":
         return f"{check['bind']}:{check['port']} belongs to {check['units'][0]}"
     if kind == "route" and check.get("answered_by"):
@@ -119,6 +122,8 @@ def needs(check: Check, others: Sequence[Check]) -> list[Check]:
         # What the route has just woken can be measured.
         same = [each for each in of_kind(others, "route") if each["model"] == check["model"]]
         return [*_owners(check["url"], others), *same]
+    if kind in ("unit_uptime", "journal_clean"):
+        return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
     if kind == "gateway_alive" or check.get("direct"):
         return _owners(check["url"], others)
     if kind in ("gateway_models", "gateway_key", "gateway_deployments", "app_models", "app_refused"):
@@ -177,6 +182,7 @@ class Unit:
     enabled: str
     restarts: int
     uptime: float
+    invocation: str = ""
 
 
 ENABLED = "enabled"

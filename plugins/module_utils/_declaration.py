@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _drift_rules, _layer_entries
+from ansible_collections.lab.llm_stack.plugins.module_utils import _checks_declared, _drift_rules, _layer_entries
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App, app
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock_file import check_pins
@@ -98,6 +98,7 @@ class Declaration:
     active: Mapping[str, str] = field(default_factory=dict)
     ollama: Mapping[str, Any] = field(default_factory=dict)
     drift_ignore: tuple[Mapping[str, str], ...] = ()
+    checks: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
@@ -105,6 +106,7 @@ def parse(written: Mapping[str, Any]) -> tuple[Declaration, list[Problem]]:
     problems = [*_unknown(written), *_conflicting(written), *_shapes(written), *_alike(written.get("models"))]
     problems += _layer_entries.check_entries(written.get("layers"), written.get("layer_files"))
     problems += [*check_pins(written), *_drift_rules.check_rules(written.get("drift_ignore"))]
+    problems += _checks_declared.check_patterns(written.get("checks"))
     hidden = list(_secrets(written))
     refused = unless_secret(problems, hidden)
     return _declaration(written, {problem.path for problem in refused}), refused
@@ -170,6 +172,7 @@ def _declaration(written: Mapping[str, Any], refused: set[str]) -> Declaration:
         active=_mapping(sound.get("active")),
         ollama=_mapping(sound.get("ollama")),
         drift_ignore=tuple(sound.get("drift_ignore") or ()),
+        checks=_mapping(sound.get("checks")),
     )
 
 

@@ -17,7 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _acceptance, _answers, _ollama_checks, _proc
+from ansible_collections.lab.llm_stack.plugins.module_utils import (
+    _acceptance,
+    _answers,
+    _ollama_checks,
+    _probe_host,
+    _proc,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
@@ -38,6 +44,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
 LONGEST_ANSWER = 1 << 20
+OF_UNITS = ("unit_active", "unit_uptime", "journal_clean")
 # A proxy of the environment has no part in reaching the stack's own ports.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -79,6 +86,8 @@ class Probe:
             return host.fault or judge_units([host.units[name] for name in check["units"]])
         if check["check"] == "port_owner":
             return judge_port(check, host.holders(check["bind"], check["port"]))
+        if check["check"] in _probe_host.LOOKS:
+            return host.fault or _probe_host.LOOKS[check["check"]](check, host.units)
         if check["check"] in _acceptance.KINDS:
             asked = _acceptance.questions(check)
             return _acceptance.judge(check, [ask(each, self.keys, self.timeout) for each in asked])
@@ -119,7 +128,7 @@ class Observed:
 
 def observe(checks: Sequence[Check]) -> Observed:
     """Look at all units in one call of the manager, and at all ports in one walk over the processes."""
-    names = sorted({unit for check in of_kind(checks, "unit_active") for unit in check["units"]})
+    names = sorted({unit for kind in OF_UNITS for check in of_kind(checks, kind) for unit in check["units"]})
     listeners = _proc.listeners(check["port"] for check in of_kind(checks, "port_owner"))
     held = _held({each.inode for each in listeners})
     try:
@@ -140,6 +149,7 @@ def _unit(name: str, found: Mapping[str, str]) -> Unit:
         enabled=found.get("UnitFileState") or "not enabled",
         restarts=int(found.get("NRestarts") or 0),
         uptime=time.time() - _proc.started_at(pid) if pid else 0.0,
+        invocation=found.get("InvocationID", ""),
     )
 
 

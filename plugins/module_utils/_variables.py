@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _drift_rules, _layer_entries
+from ansible_collections.lab.llm_stack.plugins.module_utils import _checks_declared, _drift_rules, _layer_entries
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import APP, LIMITS
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock_file import MODEL_LOCK, RELEASE_LOCK
@@ -83,6 +83,7 @@ VARIABLES: Mapping[str, Field] = {
     "model_lock": MODEL_LOCK,
     "release_lock": RELEASE_LOCK,
     "drift_ignore": Field("list", item=_drift_rules.FIELD),
+    "checks": _checks_declared.FIELD,
 }
 
 # Variables that are no part of the declaration: those of each host, what a playbook works on, and the plan itself.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     PASS,
@@ -128,12 +129,7 @@ def test_unmet(state: str, expected: Verdict | None) -> None:
         ),
         pytest.param(
             [check("routes")],
-            [
-                "checks[0].check: 'routes' is no kind of check. Known: app_models, app_refused, chat_content, "
-                "gateway_alive, gateway_deployments, gateway_key, gateway_models, model_identity, "
-                "ollama_context, ollama_gpu, ollama_tools, port_owner, route, tool_call, tool_conversation, "
-                "tool_forced, tools_rendered, unit_active."
-            ],
+            [f"checks[0].check: 'routes' is no kind of check. Known: {', '.join(sorted(PARAMETERS))}."],
             id="an unknown kind lists the known ones",
         ),
         pytest.param([ALIVE, ALIVE], ["checks: the id 'gateway_alive:x' is given twice."], id="ids are unique"),
