@@ -23,6 +23,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types imp
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError, render
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_installed import Installed
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import VLLM_0_33
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
 
 # Qwen2.5-7B, of which DeepSeek-R1-Distill-Qwen-7B has the measures: 14.19 GiB, 56 KiB a token.
 QWEN_7B: dict[str, Any] = {
@@ -537,3 +540,29 @@ def test_codes_of_failed_starts_are_those_of_the_classifier() -> None:
 def test_every_code_is_documented(root: Path) -> None:
     documented = (root / "docs/memory-fit.md").read_text(encoding="utf-8")
     assert [code for code, means in CODES.items() if f"| `{code}` | {means} |" not in documented] == []
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 1 << 40) | st.text(max_size=8) | st.floats(allow_nan=False),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["quant_method", "config_groups"]), inner)
+    ),
+    max_leaves=6,
+)
+FLAGS = ["dtype", "tensor_parallel_size", "max_model_len", "gpu_memory_utilization", "kv_cache_dtype", "quantization"]
+KEYS = ["architectures", "model_type", "auto_map", "quantization_config", "num_attention_heads", "rope_scaling"]
+
+
+@limits(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*KEYS, "torch_dtype"]), VALUES), st.dictionaries(st.sampled_from(FLAGS), VALUES)
+)
+def test_whatever_stands_in_a_configuration_is_judged(
+    folder: Folder, tmp_path: Path, config: dict[str, Any], flags: dict[str, Any]
+) -> None:
+    place = tmp_path / "any"
+    if not place.exists():
+        folder("any", 1 << 20)
+    (place / "config.json").write_text(json.dumps({**QWEN_7B, **config}), encoding="utf-8")
+    outcome = judged(instance(str(place), settings=flags))
+    assert outcome.verdict in ("fits", "tight", "no", "unknown")
