@@ -43,13 +43,9 @@ def unit(name: str) -> str:
 def orphans(stack: Stack) -> str:
     """Engine processes of the account that belong to no unit which runs."""
     units = stack.output("systemctl --user list-units --state=active --plain --no-legend 'llamacpp-*' | cut -d' ' -f1")
-    found = stack.output("pgrep --uid $(id -u) --full llama_server.py | sed 's/$//' || true").split()
-    held = " ".join(stack.show(each)["MainPID"] for each in units.split())
-    return " ".join(pid for pid in found if pid not in held.split() and not is_child(stack, pid, held.split()))
-
-
-def is_child(stack: Stack, pid: str, parents: list[str]) -> bool:
-    return str(stack.run("ps -o ppid= -p %s", pid).stdout).strip() in parents
+    found = stack.output("pgrep --uid $(id -u) --full '^[^ ]*/bin/python [^ ]*/llama_server.py'").split()
+    held = [stack.show(each)["MainPID"] for each in units.split()]
+    return " ".join(pid for pid in found if pid not in held)
 
 
 def chosen(inventory: Path) -> dict[str, str]:
