@@ -64,7 +64,7 @@ fit:  ## whether a model fits on a card, from its files alone (MODEL=folder|file
 		$(if $(CONTEXT),--context $(CONTEXT)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(ARGS)
 
 ## Develop
-.PHONY: test lint unit molecule sanity bench
+.PHONY: test lint unit molecule wheels sanity bench
 test: lint unit molecule  ## everything that must hold before a commit: lint, unit, molecule
 
 lint: .venv/.develop  ## ruff, mypy, yamllint, ansible-lint, shell syntax
@@ -75,6 +75,9 @@ unit: .venv/.develop  ## the pure core and the collection's own rules, in second
 
 molecule: .venv/.develop  ## the roles and playbooks on real systemd hosts in containers
 	molecule/run
+
+wheels: .venv/.develop  ## build llama.cpp's Python server once (5 minutes), so that the scenario engines tests it too
+	tools/llama-cpp-python-wheel
 
 sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball, installed and deployed
 	tools/sanity
