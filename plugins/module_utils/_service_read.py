@@ -124,9 +124,8 @@ def _unit(properties: Mapping[str, str]) -> UnitFound:
 
 def _memory(properties: Mapping[str, str]) -> str:
     """A digest of the unit as the manager holds it; of a command only what it is, not how it last ended."""
-    lines = [
-        line.partition(" ; start_time=")[0] for name in REMEMBERED for line in properties.get(name, "").split("\n")
-    ]
+    told = (line for name in REMEMBERED for line in properties.get(name, "").split("\n"))
+    lines = [re.split(r" ; (?:start_time|next_elapse)=", line, maxsplit=1)[0] for line in told]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

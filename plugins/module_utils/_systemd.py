@@ -21,7 +21,11 @@ PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,Environment,MainPID,NRestarts,Result,"
     "ExecMainCode,ExecMainStatus,InvocationID,InactiveEnterTimestamp"
 )
-REMEMBERED = ("ExecStartPre", "ExecStart", "ExecStartPost", "EnvironmentFiles", "Restart", "KillMode")
+REMEMBERED = (
+    *("ExecStartPre", "ExecStart", "ExecStartPost", "ExecStop", "EnvironmentFiles", "Type", "Restart", "KillMode"),
+    *("KillSignal", "TimeoutStopUSec", "RestartUSec", "WorkingDirectory", "UMask", "OOMPolicy", "NoNewPrivileges"),
+    *("Listen", "TimersCalendar"),
+)
 """What tells a unit in the manager's memory from another with the same digest; without what changes while it runs."""
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 """What programs write to colour a terminal; a journal keeps it."""

@@ -123,6 +123,28 @@ SERVICES = [
         ("idle while litellm@SERVING.service serves",),
     ),
 ]
+LOADED = [
+    Drift(
+        "an edit that the manager has loaded, and that is no longer on the disk",
+        f"cp -p {UNITS}/{ENGINE} kept && sed -i 's/^UMask=.*/UMask=0000/' {UNITS}/{ENGINE}"
+        f" && systemctl --user daemon-reload && mv kept {UNITS}/{ENGINE}",
+        {("daemon-reload", ENGINE)},
+        ("the manager holds another version",),
+    ),
+    Drift(
+        "an edit whose time was set back",
+        f"cd {CONFIG}/litellm/IDLE && cp -p config.yaml kept && echo '# mine' >> config.yaml"
+        " && touch -r kept config.yaml && rm kept && cd",
+        {("file", f"{CONFIG}/litellm/IDLE/config.yaml")},
+        ("# mine",),
+    ),
+    Drift(
+        "a file of the stack that became a link",
+        f"mv {UNITS}/litellm@IDLE.service elsewhere && ln -s ~/elsewhere {UNITS}/litellm@IDLE.service",
+        {("unit-file", f"{UNITS}/litellm@IDLE.service")},
+        ("a link to",),
+    ),
+]
 WRONG_SIDE = [
     Drift(
         "the wrong side of the gateway serves",
@@ -209,6 +231,7 @@ def predicted(stack: Stack) -> Played:
         pytest.param(AT_REST, id="files and records"),
         pytest.param(TAKEN_UP, id="a process with another environment"),
         pytest.param(SERVICES, id="services", marks=pytest.mark.only_in("default")),
+        pytest.param(LOADED, id="what was loaded", marks=pytest.mark.only_in("default")),
         pytest.param(WRONG_SIDE, id="the wrong side", marks=pytest.mark.only_in("account")),
         pytest.param(KEYS, id="keys", marks=pytest.mark.only_in("account")),
         pytest.param(INSTALLED, id="what is installed", marks=pytest.mark.only_in("default")),
