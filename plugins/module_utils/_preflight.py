@@ -19,6 +19,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import F
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_card import check_cards, check_shape
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_files import ModelFiles, read_files
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_memory import (
+    MAIN_MEMORY,
     Place,
     fit_of,
     memory_findings,
@@ -133,7 +134,7 @@ def _difference(instance: Instance, model: Model, fit: Fit, place: Place, host: 
 def identity_for(instance: Instance, installed: Installed, place: Place | None) -> Identity:
     """Name this start in the ledger."""
     share = vllm_settings(instance).utilisation
-    own = place is None or place.name == "main memory" or instance.engine != "vllm" or cache_space(instance)
+    own = place is None or place.name == MAIN_MEMORY or instance.engine != "vllm" or cache_space(instance)
     budget = None if own or place is None else int(place.card.total * share)
     return identity_of(
         instance.repository or instance.folder,

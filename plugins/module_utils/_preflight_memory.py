@@ -38,6 +38,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_settings 
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import Finding, Instance
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
 
+MAIN_MEMORY = "main memory"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -98,7 +100,7 @@ def _in_memory(instance: Instance, host: Host) -> Place | None:
         return None
     released = sum(host.resident.get(unit, 0) for unit in {instance.unit, *instance.replaces})
     used = host.memory.total - host.memory.available
-    return Place("main memory", Card(host.memory.total, used, min(released, used)))
+    return Place(MAIN_MEMORY, Card(host.memory.total, used, min(released, used)))
 
 
 # -- the sum ----------------------------------------------------------------------------------------------------------
@@ -163,6 +165,8 @@ def memory_findings(instance: Instance, fit: Fit | None, place: Place | None, ho
 def _wrong(place: Place, refuses: bool) -> str:
     if refuses:
         return f"does not fit into {place.name}."
+    if place.name == MAIN_MEMORY:
+        return "does not fit into main memory: its weights will be read from the disk over and over, which is slow."
     return f"does not fit into {place.name} alone: a part will be kept in main memory, where it is slow."
 
 
@@ -183,7 +187,10 @@ def _code(instance: Instance, fit: Fit, place: Place, host: Host) -> str:
 
 
 def _spills(fit: Fit, place: Place, host: Host) -> bool:
-    """Whether what llama.cpp cannot put on the card finds room in main memory."""
-    if place.name == "main memory" or host.memory is None or fit.left.worst is None:
+    """Whether what llama.cpp cannot put on the card finds room in main memory, where it only maps the weights."""
+    if host.memory is None or fit.left.worst is None:
         return False
+    if place.name == MAIN_MEMORY:
+        own = total(each for each in fit.needs if each.name != "weights").most
+        return own is not None and own < place.card.free
     return host.memory.available > -fit.left.worst

@@ -530,6 +530,10 @@ def test_llama_cpp_keeps_in_main_memory_what_the_card_does_not_hold(root: Path) 
     nowhere = replace(full, memory=Memory(GIB, 0))
     assert codes(judged(wanted, nowhere)) == ["out-of-memory-kv"]
     assert codes(judged(wanted, Host("cuda", memory=Memory(8 * GIB, 6 * GIB)))) == []
+    little = judged(wanted, Host("cuda", memory=Memory(8 * GIB, 30 * MIB)))
+    assert codes(little) == ["(out-of-memory-kv)"]
+    assert "its weights will be read from the disk over and over" in little.warnings[0].problem.wrong
+    assert codes(judged(wanted, Host("cuda", memory=Memory(8 * GIB, MIB)))) == ["out-of-memory-kv"]
 
 
 def test_codes_of_failed_starts_are_those_of_the_classifier() -> None:
