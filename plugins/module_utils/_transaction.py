@@ -171,8 +171,9 @@ class Transaction:
                 self.watch.gone(live)
 
     def _reset_failed(self, names: Iterable[str]) -> None:
-        """Forget earlier failures, so that a start limit does not forbid the attempt."""
-        self._order("reset-failed", [name for name in names if self.found.unit(name).active == "failed"])
+        """Forget earlier failures and starts, so that a start limit does not forbid the attempt."""
+        # A pattern stands for the units that the manager has in memory; a name that it has not would be an error.
+        self._order("reset-failed", [f"{name[:-1]}[{name[-1]}]" for name in names])
 
     def _free_ports(self, changed: Sequence[Decision]) -> None:
         """Stop first where a socket is bound anew, or where a port is still held by another unit of ours."""
@@ -247,7 +248,7 @@ class Transaction:
         colours = {name for spec in self.wanted.units if spec.blue_green for name in spec.instances()}
         later = colours | excluded_at_start(self.wanted, snapshot)
         self._order("stop", running if rebind else [name for name in newcomers if name not in later])
-        self._order("reset-failed", [name for name in names if units[name].active == "failed"])
+        self._reset_failed(names)
         self._order("disable", enabled - {*snapshot.enabled})
         for path, file in snapshot.files.items():
             _put_file_back(path, file)

@@ -62,6 +62,7 @@ def test_a_first_deploy_goes_through_every_step_and_starts_what_it_declared(host
     assert transaction.ready == {"server.service": 0.4, "gateway.socket": 0.0, "gateway@a.service": 0.0}
     assert host.calls == [
         "daemon-reload",
+        "reset-failed gateway.socke[t] gateway@a.servic[e] server.servic[e]",
         "show-environment",
         "start server.service",
         "start gateway.socket",
@@ -73,10 +74,26 @@ def test_a_first_deploy_goes_through_every_step_and_starts_what_it_declared(host
     ]
 
 
+def test_no_limit_on_starts_forbids_a_change_that_is_wanted(host: SimulatedHost) -> None:
+    """The manager counts every start, also one that it was told to make."""
+
+    def wanted(number: int) -> Wanted:
+        found = server(host.home, f"SRV_A={number}")
+        [spec] = found.units
+        body = spec.body.replace("[Unit]\n", "[Unit]\nStartLimitBurst=2\n")
+        return replace(found, units=(replace(spec, body=body),))
+
+    for number in range(5):
+        deploy(host, wanted(number))
+        host.sleep(60)
+        assert check(host, wanted(number)) == []
+
+
 def test_a_change_switches_colours_and_touches_no_other_unit(deployed: SimulatedHost) -> None:
     deploy(deployed, stack(deployed, config="answer=2"))
     assert deployed.calls == [
         "daemon-reload",
+        "reset-failed gateway@b.servic[e]",
         "show-environment",
         "start gateway@b.service",
         "enable gateway@b.service",

@@ -45,6 +45,7 @@ def deployed(host: SimulatedHost) -> SimulatedHost:
 def test_the_first_is_gone_before_the_second_starts(deployed: SimulatedHost) -> None:
     transaction = deploy(deployed, second(deployed.home))
     assert deployed.calls == [
+        "reset-failed b.servic[e]",
         "show-environment",
         f"start {B}",
         f"stop {A}",
