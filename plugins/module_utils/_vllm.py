@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _tool_calling, _tool_calling_check
 from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
+from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import is_secret
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence, evidence_of
@@ -54,6 +55,7 @@ def check(source: str, options: Mapping[str, Any], path: str, *, tools: bool, co
     yield from _check_extra(options.get("extra", {}), options, path)
     yield from _check_env(options.get("env", {}), path)
     yield from _check_context(context, options, path)
+    yield from _check_accepted(options.get("accept", ()), path)
     # What another model's files would have shown is no reason against this one.
     evidence = None if found else _evidence(options)
     setting = _setting(options)
@@ -143,13 +145,22 @@ _SECRETS = {True: _VAULT, False: "The model is fetched with the token in vllm_hu
 def _check_context(context: int, options: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """Yield a problem where vLLM would refuse the context, or split it into too few parts."""
     longest = (options.get(PINNED) or {}).get("evidence", {}).get("max_context")
-    if isinstance(longest, int) and context > longest:
+    stretched = "hf_overrides" in options or "VLLM_ALLOW_LONG_MAX_MODEL_LEN" in options.get("env", {})
+    if isinstance(longest, int) and context > longest and not stretched:
         wrong = f"is more than the {longest} tokens that the model was made for."
         yield Problem(f"{path}.context", context, wrong, f"Write {longest} or less.")
     batched = options.get("max_num_batched_tokens")
     if batched and context > batched and options.get("enable_chunked_prefill") is False:
         wrong = f"is less than context, which is {context}, and enable_chunked_prefill is false."
         yield Problem(f"{path}.vllm.max_num_batched_tokens", batched, wrong, f"Write {context} or more.")
+
+
+def _check_accepted(accepted: Sequence[str], path: str) -> Iterator[Problem]:
+    """Yield a problem for each finding of the preflight that is accepted and does not exist."""
+    for index, code in enumerate(accepted):
+        if code not in CODES:
+            wrong = "is no verdict and no reason of the preflight."
+            yield Problem(f"{path}.vllm.accept[{index}]", code, wrong, nearest(code, CODES))
 
 
 # -- the choice of parsers --------------------------------------------------------------------------------------------

@@ -61,6 +61,16 @@ def problems(
         pytest.param("/srv/m", {"env": {"VLLM_CPU_KVCACHE_SPACE": 1, "OMP_NUM_THREADS": "2"}}, id="variables"),
         pytest.param("/srv/m", {"gpu_memory_utilization": 0.9, "max_num_seqs": 4, "dtype": "half"}, id="options"),
         pytest.param("/srv/m", {"context": 4096, "max_num_batched_tokens": 2048}, id="a context in several parts"),
+        pytest.param("/srv/m", {"accept": ["tight", "memory"]}, id="what is accepted of the preflight"),
+        pytest.param(
+            HUB,
+            {
+                "context": 65536,
+                "hf_overrides": {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}},
+                "pin": {"repo": HUB, "revision": REVISION, "evidence": {"chats": True, "max_context": 32768}},
+            },
+            id="a context that is stretched on purpose",
+        ),
     ],
 )
 def test_what_is_fine(source: str, options: dict[str, Any]) -> None:
@@ -302,6 +312,12 @@ REFUSED = [
         {"pin": {**PIN, "evidence": {"chats": True, "max_context": 32768}}, "context": 65536},
         ".context: 65536 is more than the 32768 tokens that the model was made for.\n    Write 32768 or less.",
         id="a context beyond the model",
+    ),
+    pytest.param(
+        "/srv/m",
+        {"accept": ["tight", "memmory"]},
+        ".vllm.accept[1]: 'memmory' is no verdict and no reason of the preflight.\n    Did you mean 'memory'?",
+        id="a slip in what is accepted",
     ),
     pytest.param(
         "/srv/m",
