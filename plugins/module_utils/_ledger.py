@@ -26,7 +26,7 @@ PATIENCE = 3
 
 _LINES = {
     "weights": r"Model loading took ([\d.]{1,12}) GiB",
-    "available": r"Available KV cache memory: ([\d.]{1,12}) GiB",
+    "available": r"(?:Available KV cache memory: |(?:Explicitly|Auto) set \()([\d.]{1,12})(?: GiB|/)",
     "tokens": r"\w+ KV cache size: ([\d,]{1,24}) tokens",
     "graphs": r"Graph capturing finished in [\d.]{1,12} secs, took ([\d.]{1,12}) GiB",
     "weights_mib": r"load_tensors: +(?!CPU|\S*_Host)\S+ model buffer size = +([\d.]{1,12}) MiB",

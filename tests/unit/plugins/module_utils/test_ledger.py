@@ -86,9 +86,19 @@ def test_what_a_log_tells(log: str, expected: Observed) -> None:
     assert observed(log) == expected
 
 
-def test_the_recorded_start_of_a_real_vllm(root: Path) -> None:
-    log = (root / "tests/fixtures/boot_logs/healthy/vllm.log").read_text(encoding="utf-8")
-    assert observed(log) == Observed(int(0.01 * GIB), GIB, 4194304)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("vllm.log", Observed(available=GIB, tokens=1048576), id="0.32 on the CPU"),
+        pytest.param("vllm.auto-context.log", Observed(available=GIB, tokens=1048576), id="with a context it chose"),
+        pytest.param("vllm-stopped.log", Observed(int(0.01 * GIB), GIB, 4194304), id="with what a card's worker says"),
+        pytest.param("llama-server.log", Observed(), id="llama.cpp without a card"),
+        pytest.param("litellm.log", Observed(), id="no engine at all"),
+    ],
+)
+def test_recorded_starts(root: Path, name: str, expected: Observed) -> None:
+    log = (root / "tests/fixtures/boot_logs/healthy" / name).read_text(encoding="utf-8")
+    assert observed(log) == expected
 
 
 @given(st.integers(0, len(A10G + LLAMACPP)))
