@@ -29,8 +29,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"data": [{"id": "tiny"}]}')
-        if self.path == "/v1/models":
-            threading.Timer(1, os._exit, [5]).start()
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"choices": [{"text": ""}]}')
+        threading.Timer(1, os._exit, [5]).start()
 http.server.HTTPServer(("127.0.0.1", 8080), Answer).serve_forever()
 """
 
