@@ -22,6 +22,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_unit import (
     PATIENCE,
     SCRIPTS,
     Timeouts,
+    Where,
     beside,
     template_of,
     unit_of,
@@ -56,20 +57,14 @@ def vllm_service(
         raise StackError(problems)
     built = environment(home, "vllm", lock, python)
     placed = [_placed(each, home, built, listings or {}) for each in instances]
-    config, timeouts = config_dir(home, "vllm"), Timeouts(memory_timeout, ready_timeout, drain_timeout)
-    where: dict[str, Any] = {
-        "config": config,
-        "built": built["path"],
-        "home": home,
-        "backend": backend,
-        "timeouts": timeouts,
-    }
+    timeouts = Timeouts(memory_timeout, ready_timeout, drain_timeout)
+    where = Where(config_dir(home, "vllm"), built["path"], home, backend, timeouts)
     # Who leaves a slot is declared before who takes it.
     in_order = sorted(placed, key=lambda each: (not each.get("standby"), each["name"]))
     return {
         "declaration": {
-            "files": list(_files(config, home, placed, api_key, timeouts)),
-            "units": [unit_of(each, placed, **where) for each in in_order],
+            "files": list(_files(where, placed, api_key)),
+            "units": [unit_of(each, placed, where) for each in in_order],
             "requires": _requirements(built, placed),
         },
         "environment": built["path"],
@@ -174,9 +169,8 @@ def _absolute(path: object, home: str) -> object:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def _files(
-    config: str, home: str, placed: Sequence[Mapping[str, Any]], api_key: str, timeouts: Timeouts
-) -> Iterator[dict[str, Any]]:
+def _files(where: Where, placed: Sequence[Mapping[str, Any]], api_key: str) -> Iterator[dict[str, Any]]:
+    config = where.config
     yield from ({"path": f"{config}/{name}", "src": name} for name in SCRIPTS)
     for name in sorted({each for each in map(template_of, placed) if each}):
         yield {"path": f"{config}/chat_templates/{name}", "src": f"chat_templates/{name}"}
@@ -184,19 +178,22 @@ def _files(
         content = env_file({"VLLM_API_KEY": api_key})
         yield {"path": f"{config}/secrets.env", "content": content, "mode": "0600", "secret": True}
     for each in placed:
-        variables = {"settings": _settings(each, config, home, timeouts.drain)}
+        variables = {"settings": _settings(each, where)}
         yield {"path": f"{config}/{each['name']}.yaml", "template": "config.yaml.j2", "vars": variables, "mode": "0600"}
-        variables = {"settings": _variables(each, timeouts.ready)}
+        variables = {"settings": _variables(each, where.timeouts.ready)}
         yield {"path": f"{config}/{each['name']}.env", "template": "instance.env.j2", "vars": variables, "mode": "0600"}
 
 
-def _settings(instance: Mapping[str, Any], config: str, home: str, drain_timeout: int) -> dict[str, Any]:
+def _settings(instance: Mapping[str, Any], where: Where) -> dict[str, Any]:
     """Give the whole configuration of one instance, with the paths that only the host knows."""
-    shipped = {"chat-template": f"{config}/chat_templates/{template_of(instance)}"} if template_of(instance) else {}
-    paths = {"model": instance["folder"], **shipped}
-    own = {key: _absolute(value, home) if key in _PATHS else value for key, value in instance["settings"].items()}
-    every = {**own, **{key: _absolute(path, home) for key, path in paths.items()}, "shutdown-timeout": drain_timeout}
-    return dict(sorted(every.items()))
+    name = template_of(instance)
+    paths = {
+        "model": instance["folder"],
+        **({"chat-template": f"{where.config}/chat_templates/{name}"} if name else {}),
+    }
+    own = {key: _absolute(value, where.home) if key in _PATHS else value for key, value in instance["settings"].items()}
+    derived = {key: _absolute(path, where.home) for key, path in paths.items()}
+    return dict(sorted({**own, **derived, "shutdown-timeout": where.timeouts.drain}.items()))
 
 
 def _variables(instance: Mapping[str, Any], ready_timeout: int) -> dict[str, str]:

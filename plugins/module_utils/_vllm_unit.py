@@ -37,27 +37,30 @@ class Timeouts:
     drain: int
 
 
-def unit_of(
-    instance: Instance,
-    placed: Sequence[Instance],
-    *,
-    config: str,
-    built: str,
-    home: str,
-    backend: str,
-    timeouts: Timeouts,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Where:
+    """What all instances of a host share: the folders of their configuration and of vLLM, and how long things take."""
+
+    config: str
+    built: str
+    home: str
+    backend: str
+    timeouts: Timeouts
+
+
+def unit_of(instance: Instance, placed: Sequence[Instance], where: Where) -> dict[str, Any]:
     """Declare the unit of one instance among those of its host."""
+    config, home, timeouts = where.config, where.home, where.timeouts
     name, address = instance["name"], join_port(instance["bind"], instance["port"])
     environment_files = [f"{config}/{name}.env", *([f"{config}/secrets.env"] if instance.get("needs_key") else [])]
     template = [f"{config}/chat_templates/{template_of(instance)}"] if template_of(instance) else []
     start = timeouts.memory + PATIENCE * timeouts.ready + START_MARGIN
-    argv = _commands(instance, f"http://{address}", config, built, backend, timeouts)
+    argv = _commands(instance, f"http://{address}", where)
     variables = {
         **{key: _line(words, home) for key, words in argv.items()},
         **_relations(instance, placed),
         "name": name,
-        "path": specifier(f"{built}/bin", home),
+        "path": specifier(f"{where.built}/bin", home),
         "environment_files": [specifier(path, home) for path in environment_files],
         "start_timeout": start,
         "stop_timeout": timeouts.drain + STOP_MARGIN,
@@ -84,15 +87,14 @@ def _relations(instance: Instance, placed: Sequence[Instance]) -> dict[str, list
     return {"conflicts": others, "after": [each for each in others if each < instance["unit"]]}
 
 
-def _commands(
-    instance: Instance, url: str, config: str, built: str, backend: str, timeouts: Timeouts
-) -> dict[str, list[str]]:
+def _commands(instance: Instance, url: str, where: Where) -> dict[str, list[str]]:
     """The three commands of a unit: before the start, the server, and until it is ready."""
+    config, timeouts = where.config, where.timeouts
     served = str(instance["settings"].get("served-model-name", instance["name"]))
-    wait = ["/usr/bin/python3", f"{config}/wait_memory.py", *_memory(instance, backend), str(timeouts.memory)]
+    wait = ["/usr/bin/python3", f"{config}/wait_memory.py", *_memory(instance, where.backend), str(timeouts.memory)]
     ready = ["/usr/bin/python3", f"{config}/ready.py", url, served, instance["folder"], str(timeouts.ready)]
     # As a module: the environment may have been built under another name, which its scripts would remember.
-    server = [f"{built}/bin/python", "-m", "vllm.entrypoints.cli.main", "serve"]
+    server = [f"{where.built}/bin/python", "-m", "vllm.entrypoints.cli.main", "serve"]
     return {
         "wait_argv": wait,
         "argv": [*server, "--config", f"{config}/{instance['name']}.yaml"],
