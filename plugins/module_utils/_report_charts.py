@@ -65,9 +65,7 @@ def latency(name: str, runs: Sequence[Mapping[str, Any]]) -> Markup | None:
     values = [float(run["seconds"][name]) for run in runs if name in run.get("seconds", {})]
     if len(values) < 2:
         return None
-    top = max(values) or 1.0
-    step = _LINE_WIDTH / (len(values) - 1)
-    points = [(index * step, _LINE_HEIGHT - 2 - value / top * (_LINE_HEIGHT - 4)) for index, value in enumerate(values)]
+    points = [(index * _LINE_WIDTH / (len(values) - 1), _level(each, values)) for index, each in enumerate(values)]
     line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     told = f"Answers of {name} in the last {len(values)} runs: {seconds(min(values))} to {seconds(max(values))}"
     return tag(
@@ -81,3 +79,10 @@ def latency(name: str, runs: Sequence[Mapping[str, Any]]) -> Markup | None:
         role="img",
         aria_label=told,
     )
+
+
+def _level(value: float, values: Sequence[float]) -> float:
+    """How high a value is drawn, from nothing to the largest; where all are alike, in the middle."""
+    top = max(values) or 1.0
+    share = 0.5 if top - min(values) < top / 50 else value / top
+    return _LINE_HEIGHT - 2 - share * (_LINE_HEIGHT - 4)
