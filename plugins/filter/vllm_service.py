@@ -50,11 +50,13 @@ def listings(wanted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if instance["source"]["origin"] != "controller":
             continue
         try:
-            found[instance["name"]] = listed(path)
+            files = listed(path)
         except OSError as error:
             wrong = f"cannot be read on the controller: {error.strerror}."
             problems.append(Problem(where, path, wrong, "A relative source starts at the inventory."))
-        if not {"config.json", "params.json"} & {*found.get(instance["name"], ())} and not problems:
+            continue
+        found[instance["name"]] = files
+        if not {"config.json", "params.json"} & {*files}:
             remedy = "Name the folder that has config.json. A relative source starts at the inventory."
             problems.append(Problem(where, path, "is no model folder on the controller.", remedy))
     if problems:

@@ -51,7 +51,8 @@ def vllm_service(
     Raises StackError where the host could not serve them.
     """
     if not instances:
-        return {"declaration": {"files": [], "units": [], "requires": []}, "models": [], "preflight": []}
+        nothing: dict[str, Any] = {"files": [], "units": [], "requires": []}
+        return {"declaration": nothing, "environment": "", "models": [], "preflight": []}
     problems = [*_check_lock(backend, lock, requirements), *_check_key(instances, api_key), *_check_slots(instances)]
     if problems:
         raise StackError(problems)
