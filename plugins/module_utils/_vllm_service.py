@@ -29,6 +29,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_unit import (
 )
 
 BACKENDS = ("cuda", "rocm", "cpu")
+_NOTHING: Mapping[str, Any] = {"files": [], "units": [], "requires": []}
 
 
 def vllm_service(
@@ -51,8 +52,7 @@ def vllm_service(
     Raises StackError where the host could not serve them.
     """
     if not instances:
-        nothing: dict[str, Any] = {"files": [], "units": [], "requires": []}
-        return {"declaration": nothing, "environment": "", "models": [], "preflight": []}
+        return {"declaration": _NOTHING, "environment": "", "models": [], "preflight": []}
     problems = [*_check_lock(backend, lock, requirements), *_check_key(instances, api_key), *_check_slots(instances)]
     if problems:
         raise StackError(problems)
