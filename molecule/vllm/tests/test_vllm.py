@@ -79,8 +79,10 @@ def test_a_conversation_goes_on_after_the_tool_has_answered(stack: Stack) -> Non
     assert second["message"]["content"] == "It is sunny in Paris."
 
 
-def test_a_check_after_the_deployment_predicts_nothing() -> None:
+def test_a_check_after_the_deployment_predicts_and_touches_nothing(stack: Stack) -> None:
+    before = stack.show(UNIT)["InvocationID"]
     assert_clean()
+    assert stack.show(UNIT)["InvocationID"] == before
 
 
 @pytest.mark.parametrize("process", ["VLLM::APIServer", "VLLM::EngineCore"])
@@ -97,7 +99,7 @@ def test_a_killed_process_takes_the_others_with_it_and_all_come_back(
 
 def test_without_the_flags_a_tool_call_is_refused_and_with_them_it_is_not(stack: Stack, engine: Engine) -> None:
     """The 400 of the field: vLLM takes no tools without a parser, and a parser alone changes nothing."""
-    deploy(declared(stack, tools=False))
+    deploy(declared(stack, tools=False, vllm={"tool_call_parser": "none"}))
     status, text = engine.ask("/v1/chat/completions", {"messages": QUESTION, "tools": TOOLS})
     assert (status, ASKED_BACK in json.loads(text)["error"]["message"]) == (400, True), text
     through = stack.request("/v1/chat/completions", {"model": "chat", "messages": QUESTION, "tools": TOOLS})
