@@ -165,14 +165,19 @@ class Client:
 
     @contextlib.contextmanager
     def _request(
-        self, method: str, path: str, body: bytes | BinaryIO | None, timeout: float, headers: Mapping[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        body: bytes | BinaryIO | None,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         address = urlsplit(self.url)
         kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
         connection = kind(address.hostname or "", address.port, timeout=timeout)
         what = f"{method} {self.url}{path}"
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+            connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
             yield connection.getresponse()
         except ConnectionRefusedError:
             raise NoServer(what, "nothing listens there") from None

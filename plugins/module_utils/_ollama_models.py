@@ -190,7 +190,9 @@ def check_shown(each: Wanted, shown: Mapping[str, Any], path: str) -> Iterator[P
     own = own_context(shown)
     if each.context and own and own != each.context:
         wrong = f"is declared, but {each.name} brings {own} of its own, which counts."
-        remedy = "Make a model from it: give it another name, and parameters.num_ctx."
+        remedy = (
+            "Make a model from it under another name, with parameters.num_ctx; in llm_stack_models, by ollama.name."
+        )
         yield Problem(f"{path}.context", each.context, wrong, remedy)
 
 
