@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ _TIMEOUT = 30.0
 _CGROUP = "/sys/fs/cgroup"
 # Distributions and WSL put the programs where a service's PATH may not lead.
 _PLACES = ("/usr/bin", "/usr/local/bin", "/opt/rocm/bin", "/usr/lib/wsl/lib")
+# Where a user service looks for programs.
+_SERVICES = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Host:
     """What an engine's own program says that the model of a unit takes."""
     disk: int | None = None
     """Bytes that are free where caches are written."""
+    compiler: bool | None = None
+    """Whether services find a compiler; None where nobody looked."""
 
     def holder(self, holding: Holding) -> str:
         """Name what holds memory: its unit, or else the process itself."""
@@ -62,6 +67,7 @@ def read_host(backend: str, ours: Collection[str], ports: Mapping[int, str], hom
         {unit: sum(map(resident, pids)) for unit, pids in pids_of(ours).items()},
         dict(_taken(ports, ours)),
         disk=_free(home),
+        compiler=any(shutil.which(name, path=_SERVICES) for name in ("cc", "gcc", "clang")),
     )
 
 

@@ -31,6 +31,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_vllm impo
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_installed import Installed
 
+_ABSENT = (
+    *("no-card", "model-folder", "model-config", "model-json", "model-not-fetched", "weights-missing", "weights-cut"),
+)
 _DISK = 512 << 20
 """Bytes below which caches and records cannot be written for long."""
 
@@ -89,6 +92,7 @@ def judge_one(
     if _worth_a_line(findings):
         findings += memory_findings(instance, fit, place, host)
     findings += _host_findings(instance, host)
+    findings += _compiler(instance, host, installed)
     return Outcome(
         instance,
         fit,
@@ -101,8 +105,7 @@ def judge_one(
 
 def _worth_a_line(findings: Sequence[Finding]) -> bool:
     """The memory of a model that is not there, or of a card that is not, need not be spoken of."""
-    absent = ("no-card", "model-folder", "model-not-fetched", "weights-missing", "weights-cut")
-    return not any(each.code in absent and each.refuses for each in findings)
+    return not any(each.code in _ABSENT and each.refuses for each in findings)
 
 
 def _measured_fit(
@@ -155,3 +158,16 @@ def _host_findings(instance: Instance, host: Host) -> Iterator[Finding]:
     if host.disk is not None and host.disk < _DISK:
         wrong = f"cannot start: only {gib(host.disk)} are free in the home directory of its account."
         yield Finding("no-space", Problem(instance.path, NOTHING, wrong, "Make room; compiled kernels are kept there."))
+
+
+def _compiler(instance: Instance, host: Host, installed: Installed) -> Iterator[Finding]:
+    """Without enforce_eager vLLM compiles at each start what it has not compiled before."""
+    if instance.engine != "vllm" or instance.settings.get("enforce_eager") is True:
+        return
+    path, wrong = instance.at("enforce_eager"), "is not set, so vLLM compiles a part of itself, and there is no {}."
+    if host.compiler is False:
+        remedy = "Install gcc, or write true, which is slower."
+        yield Finding("compiler", Problem(path, NOTHING, wrong.format("compiler on the host"), remedy))
+    elif installed.headers is False:
+        problem = Problem(path, NOTHING, wrong.format("Python.h of its Python"), "Install python3-dev, or write true.")
+        yield Finding("compiler", problem, refuses=False)

@@ -29,7 +29,7 @@ _CODES = (
     (r"is cut off|bytes more than its header", "weights-cut"),
     (r"^lacks .* of its weights|^names \d+ tensors", "weights-missing"),
     (r"is a link to a file that is not there|no snapshot of the revision", "model-not-fetched"),
-    (r"^has no config\.json", "model-folder"),
+    (r"^has no config\.json", "model-config"),
 )
 
 
@@ -119,8 +119,15 @@ def _unfinished(path: str, folder: str) -> Iterator[Finding]:
 
 def _worded(path: str, error: ModelFileError) -> Iterator[Finding]:
     for each in error.problems:
-        code = next((name for pattern, name in _CODES if re.search(pattern, each.wrong)), "model-folder")
+        code = next((name for pattern, name in _CODES if re.search(pattern, each.wrong)), _by_name(each.path))
         yield Finding(code, Problem(path, NOTHING, f"{each.path} {each.wrong}", each.remedy))
+
+
+def _by_name(path: str) -> str:
+    """What a file that cannot be read is called, by what it is."""
+    if path.endswith(".json"):
+        return "model-config" if os.path.basename(path) == "config.json" else "model-json"
+    return "weights-cut" if path.endswith(".safetensors") else "model-folder"
 
 
 def _incomplete(path: str, folder: str, names: frozenset[str], model: Model | None) -> Iterator[Finding]:

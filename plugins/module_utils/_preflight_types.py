@@ -18,7 +18,7 @@ MEMORY = ("memory-held", "weights-over-memory", "context-over-memory", "cpu-cach
 _JUDGED = (
     *MEMORY,
     *(TIGHT, UNKNOWN, "architecture", "context-over-model", "driver", "parser-contradicted", "quantization-card"),
-    *("remote-code", "tokenizer", "weights-missing"),
+    *("compiler", "remote-code", "tokenizer", "weights-missing"),
 )
 
 # What the classifier of failed starts would call it, where it would fail the start.
@@ -45,11 +45,13 @@ CODES: Mapping[str, str] = {
     "remote-code": "the model brings code that has to run",
     "vllm-metadata": "there is no vLLM in the environment",
     "model-folder": "the model is not there, or is something else",
+    "model-config": "the model's config.json is missing or damaged",
+    "model-json": "a JSON file of the model is damaged",
     "model-not-fetched": "the model is not fetched completely",
     "weights-missing": "there are no weights that the engine reads",
     "weights-cut": "a file of the weights is not whole",
     "tokenizer": "the files of the tokenizer are missing",
-    "chat-template": "the model has no chat template",
+    "template-file": "the file of the chat template is not on the host",
     "auto-tools-without-parser": "tool calling was enabled without a tool parser",
     "unknown-tool-parser": "the installed vLLM does not know the tool parser",
     "unknown-reasoning-parser": "the installed vLLM does not know the reasoning parser",
@@ -58,6 +60,7 @@ CODES: Mapping[str, str] = {
     "parser-contradicted": "the model's files ask for another parser than the declared one",
     "tools-promise": "the model calls tools less well than was declared",
     "port-in-use": "something else holds the port",
+    "compiler": "vLLM compiles a part of itself, and what it needs for that is not installed",
     "no-space": "the disk is full",
 }
 

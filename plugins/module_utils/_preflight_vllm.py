@@ -41,6 +41,7 @@ def check_vllm(instance: Instance, installed: Installed, found: ModelFiles) -> I
     if found.config:
         yield from _architecture(instance, installed, found.config)
         yield from _quantised(instance, found)
+    yield from _template(instance)
     if installed.registry:
         yield from _parsers(instance, installed.registry, found.files)
         if found.files:
@@ -67,13 +68,13 @@ def _architecture(instance: Instance, installed: Installed, config: Mapping[str,
         wrong = f"is {moved}, which vLLM knows with a plugin only: {installed.plugins[moved]}."
         yield Finding("architecture-plugin", Problem(path, NOTHING, wrong, "Declare another model."))
     else:
-        yield _unknown(path, installed, names, str(config.get("model_type", "")))
+        yield _unknown(path, installed, names)
 
 
-def _unknown(path: str, installed: Installed, names: list[str], kind: str) -> Finding:
-    """vLLM falls back to Transformers, which may know a class that vLLM does not, and may serve it."""
+def _unknown(path: str, installed: Installed, names: list[str]) -> Finding:
+    """vLLM falls back to Transformers, which may have a class that vLLM does not, and may serve it."""
     wrong = f"is {', '.join(names)}, which vLLM {installed.version} does not know."
-    if installed.transformers is None or kind.replace("-", "_") in installed.transformers:
+    if installed.has_class(names[0]) is not False:
         remedy = "It may be served through Transformers, more slowly."
         return Finding("architecture", Problem(path, NOTHING, wrong, remedy), refuses=False)
     return Finding("architecture", Problem(path, NOTHING, wrong, "Declare another model, or a newer vLLM."))
@@ -81,15 +82,14 @@ def _unknown(path: str, installed: Installed, names: list[str], kind: str) -> Fi
 
 def _own_code(instance: Instance, installed: Installed, config: Mapping[str, Any]) -> Iterator[Finding]:
     """A class of configuration that only the model's own code defines cannot be read without running that code."""
-    brought, kind = config.get("auto_map"), str(config.get("model_type", "")).replace("-", "_")
+    brought, kind = config.get("auto_map"), str(config.get("model_type", ""))
     if not isinstance(brought, dict) or "AutoConfig" not in brought or instance.settings.get("trust_remote_code"):
         return
-    if installed.transformers is None or kind in installed.transformers:
+    if installed.has_type(kind) is not False:
         return
     wrong = "brings code of its own, which Transformers needs to read it."
     remedy = f"Read that code. To let it run on the host, set {instance.at('trust_remote_code')}: true."
-    # vLLM has classes of its own for some of them.
-    yield Finding("remote-code", Problem(f"{instance.path}.source", NOTHING, wrong, remedy), refuses=False)
+    yield Finding("remote-code", Problem(f"{instance.path}.source", NOTHING, wrong, remedy))
 
 
 def _quantised(instance: Instance, found: ModelFiles) -> Iterator[Finding]:
@@ -99,6 +99,14 @@ def _quantised(instance: Instance, found: ModelFiles) -> Iterator[Finding]:
         wrong = "is no way to serve a model that is not quantised: its config.json has no quantization_config."
         problem = Problem(instance.at("quantization"), method, wrong, "Remove it, or declare the quantised model.")
         yield Finding("quantization-file", problem)
+
+
+def _template(instance: Instance) -> Iterator[Finding]:
+    """A template that the user names is a file of the host; those of the collection are not among the settings."""
+    named = instance.settings.get("chat_template")
+    if isinstance(named, str) and named.startswith("/") and not os.path.isfile(named):
+        remedy = "Put the file there, or remove the setting."
+        yield Finding("template-file", Problem(instance.at("chat_template"), named, "is no file of the host.", remedy))
 
 
 # -- parsers ----------------------------------------------------------------------------------------------------------

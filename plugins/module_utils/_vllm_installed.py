@@ -45,6 +45,28 @@ class Installed:
     plugins: Mapping[str, str] = field(default_factory=dict)
     transformers: frozenset[str] | None = None
     cuda: tuple[int, int] | None = None
+    packages: str = ""
+    """The folder it was read from."""
+    headers: bool | None = None
+    """Whether those of its Python are on the host, for what is compiled at a start; None where that cannot be told."""
+
+    def has_class(self, name: str) -> bool | None:
+        """Whether Transformers has a class of this name; None where there is no Transformers to ask."""
+        if self.transformers is None:
+            return None
+        files = glob.iglob(os.path.join(glob.escape(self.packages), "transformers", "models", "*", "modeling_*.py"))
+        return any(f"\nclass {name}(" in _text(each) for each in files)
+
+    def has_type(self, model_type: str) -> bool | None:
+        """Whether Transformers or vLLM can read a configuration of this type; None where nothing tells."""
+        if self.transformers is None:
+            return None
+        if model_type.replace("-", "_") in self.transformers:
+            return True
+        auto = os.path.join(self.packages, "transformers", "models", "auto")
+        lists = [_text(os.path.join(auto, name)) for name in ("configuration_auto.py", "auto_mappings.py")]
+        own = _text(os.path.join(self.packages, "vllm", "transformers_utils", "config.py"))
+        return any(f'"{model_type}"' in each for each in lists) or f"    {model_type}=" in own
 
 
 def read_installed(environment: str) -> Installed:
@@ -64,6 +86,8 @@ def read_installed(environment: str) -> Installed:
         models.get(special[1], {}),
         _model_types(folder),
         _cuda(_text(os.path.join(folder, "torch", "version.py"))),
+        folder,
+        _headers(environment, folder),
     )
 
 
@@ -101,6 +125,14 @@ def _model_types(folder: str) -> frozenset[str] | None:
 def _cuda(text: str) -> tuple[int, int] | None:
     found = re.search(r"^cuda\b[^=\n]*=\s*'(\d{1,3})\.(\d{1,3})", text, re.MULTILINE | re.ASCII)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def _headers(environment: str, folder: str) -> bool | None:
+    home = re.search(r"^home *= *(\S.*?) *$", _text(os.path.join(environment, "pyvenv.cfg")), re.MULTILINE)
+    if home is None:
+        return None
+    python = os.path.basename(os.path.dirname(folder))
+    return os.path.isfile(os.path.join(home[1], "..", "include", python, "Python.h"))
 
 
 def _text(path: str) -> str:

@@ -50,6 +50,7 @@ VLLM = Installed(
     {"BartModel": "https://example.org/bart-plugin"},
     frozenset({"qwen2", "llama"}),
     (13, 0),
+    "/nowhere",
 )
 MIB = 1 << 20
 RTX_4090 = Device(0, "GPU-a", "NVIDIA GeForce RTX 4090", 24110 * MIB, 300 * MIB, "580.65.06", (8, 9))
@@ -347,12 +348,12 @@ def test_tools_that_the_files_do_not_render_are_refused(folder: Folder) -> None:
     ("config", "expected"),
     [
         pytest.param({"architectures": ["NopeForCausalLM"], "model_type": "nope"}, ["architecture"], id="unknown"),
-        pytest.param({"architectures": ["NopeForCausalLM"]}, ["(architecture)"], id="Transformers may know it"),
+        pytest.param({"architectures": ["NopeForCausalLM"]}, ["architecture"], id="unknown, of a known type"),
         pytest.param({"architectures": ["MotifForCausalLM"]}, ["architecture-removed"], id="not any more"),
         pytest.param({"architectures": ["BartModel"]}, ["architecture-plugin"], id="with a plugin"),
         pytest.param(
             {"model_type": "nope", "auto_map": {"AutoConfig": "configuration_nope.Nope"}},
-            ["(remote-code)"],
+            ["remote-code"],
             id="code of its own",
         ),
         pytest.param(
@@ -362,6 +363,67 @@ def test_tools_that_the_files_do_not_render_are_refused(folder: Folder) -> None:
 )
 def test_the_class_of_a_model(folder: Folder, config: dict[str, Any], expected: list[str]) -> None:
     assert codes(judged(instance(folder(**config)))) == expected
+
+
+def test_a_class_that_transformers_alone_has_may_be_served(folder: Folder, tmp_path: Path) -> None:
+    place = tmp_path / "site/transformers/models/nope"
+    place.mkdir(parents=True)
+    (place / "modeling_nope.py").write_text(
+        "import torch\n\nclass NopeForCausalLM(PreTrainedModel):\n", encoding="utf-8"
+    )
+    installed = replace(VLLM, packages=str(tmp_path / "site"))
+    wanted = instance(folder(architectures=["NopeForCausalLM"], model_type="nope"))
+    assert codes(judge_all([wanted], installed, ROOM, (), 900)[0]) == ["(architecture)"]
+    assert codes(judge_all([wanted], replace(installed, transformers=None), ROOM, (), 900)[0]) == ["(architecture)"]
+
+
+@pytest.mark.parametrize(
+    "where", ["transformers/models/auto/configuration_auto.py", "vllm/transformers_utils/config.py"]
+)
+def test_a_type_that_is_known_needs_no_code_of_its_own(folder: Folder, tmp_path: Path, where: str) -> None:
+    place = tmp_path / "site" / where
+    place.parent.mkdir(parents=True)
+    place.write_text('("nope", "NopeConfig"),\n    nope="NopeConfig",\n', encoding="utf-8")
+    wanted = instance(folder(model_type="nope", auto_map={"AutoConfig": "configuration_nope.Nope"}))
+    assert codes(judge_all([wanted], replace(VLLM, packages=str(tmp_path / "site")), ROOM, (), 900)[0]) == []
+    assert codes(judged(wanted)) == ["remote-code"]
+    assert codes(judged(replace(wanted, settings={"trust_remote_code": True}))) == []
+
+
+@pytest.mark.parametrize(
+    ("compiler", "headers", "eager", "expected"),
+    [
+        pytest.param(True, True, False, [], id="all there"),
+        pytest.param(False, True, False, ["compiler"], id="no compiler"),
+        pytest.param(True, False, False, ["(compiler)"], id="no Python.h"),
+        pytest.param(False, False, True, [], id="nothing to compile"),
+        pytest.param(None, None, False, [], id="nobody looked"),
+    ],
+)
+def test_what_is_compiled_at_a_start(
+    folder: Folder, compiler: bool | None, headers: bool | None, eager: bool, expected: list[str]
+) -> None:
+    wanted = instance(folder(), settings={"enforce_eager": eager})
+    host = replace(ROOM, compiler=compiler)
+    assert codes(judge_all([wanted], replace(VLLM, headers=headers), host, (), 900)[0]) == expected
+
+
+def test_a_template_that_is_not_on_the_host(folder: Folder, tmp_path: Path) -> None:
+    template = tmp_path / "mine.jinja"
+    wanted = instance(folder(), settings={"chat_template": str(template)})
+    assert codes(judged(wanted)) == ["template-file"]
+    template.touch()
+    assert codes(judged(wanted)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("config.json", "model-config"), ("tokenizer.json", "model-json"), ("model.safetensors", "weights-cut")],
+)
+def test_a_file_that_is_damaged(folder: Folder, name: str, expected: str) -> None:
+    place = folder()
+    Path(place, name).write_text("{", encoding="utf-8")
+    assert codes(judged(instance(place))) == [expected]
 
 
 AWQ = {"quantization_config": {"quant_method": "awq", "bits": 4}}
@@ -435,7 +497,7 @@ def test_the_port_and_the_disk(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("drop", "expected"),
     [
-        pytest.param("config.json", ["model-folder"], id="no config.json"),
+        pytest.param("config.json", ["model-config"], id="no config.json"),
         pytest.param("tokenizer.json", ["tokenizer"], id="no tokenizer"),
         pytest.param("model.safetensors", ["weights-missing"], id="no weights"),
     ],

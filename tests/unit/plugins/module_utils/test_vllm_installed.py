@@ -54,6 +54,7 @@ def test_everything_that_is_there_is_read(tmp_path: Path) -> None:
         {"BartModel": "https://github.com/vllm-project/bart-plugin"},
         frozenset({"llama"}),
         (13, 0),
+        str(tmp_path / "lib/python3.11/site-packages"),
     )
 
 
@@ -89,3 +90,13 @@ def test_older_releases_keep_the_parsers_elsewhere(tmp_path: Path) -> None:
 def test_of_sources_that_cannot_be_read_nothing_is_concluded(tmp_path: Path, text: str) -> None:
     found = installed(tmp_path, {**WHOLE, "vllm/model_executor/models/registry.py": text})
     assert (found.version, found.architectures, dict(found.removed)) == ("0.40.1", None, {})
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_headers_of_its_python(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "usr/include/python3.11").mkdir(parents=True)
+    if there:
+        (tmp_path / "usr/include/python3.11/Python.h").touch()
+    (tmp_path / "pyvenv.cfg").write_text(f"home = {tmp_path}/usr/bin\nversion = 3.11.2\n", encoding="utf-8")
+    (tmp_path / "usr/bin").mkdir()
+    assert installed(tmp_path, WHOLE).headers is there

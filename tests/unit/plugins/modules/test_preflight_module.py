@@ -41,6 +41,8 @@ def home(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "proc/net").mkdir(parents=True)
     (tmp_path / "proc/meminfo").write_text("MemTotal: 33554432 kB\nMemAvailable: 25165824 kB\n")
     monkeypatch.setattr(_proc, "PROC", str(tmp_path / "proc"))
+    monkeypatch.setattr(_host_facts, "_SERVICES", str(tmp_path / "bin"))
+    (tmp_path / "bin/gcc").touch(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
     card(tmp_path, 24564, 24100)
@@ -168,7 +170,7 @@ def test_what_earlier_tasks_would_have_brought_is_not_missed_in_check_mode(run: 
 
 def test_what_is_there_and_broken_is_refused_in_check_mode(run: Run, home: Path) -> None:
     (home / "model/config.json").unlink()
-    assert [each["code"] for each in run(check=True)["fit"][0]["refused"]] == ["model-folder"]
+    assert [each["code"] for each in run(check=True)["fit"][0]["refused"]] == ["model-config"]
 
 
 def test_a_refusal_that_is_accepted_is_a_warning(run: Run, home: Path) -> None:
