@@ -11,6 +11,7 @@ import json
 import os
 import re
 import struct
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.fetching: dict[str, threading.Lock] = {}
         (folder / "blobs").mkdir(parents=True, exist_ok=True)
         (folder / "manifests").mkdir(parents=True, exist_ok=True)
 
@@ -229,6 +231,11 @@ class Store:
         yield {"status": "success"}
 
     def _fetch(self, url: str, layer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        # A download whose client has left may not have noticed it yet.
+        with self.fetching.setdefault(layer["digest"], threading.Lock()):
+            yield from self._fetch_alone(url, layer)
+
+    def _fetch_alone(self, url: str, layer: dict[str, Any]) -> Iterator[dict[str, Any]]:
         digest, total, path = layer["digest"], layer["size"], self.blob(layer["digest"])
         line = {"status": f"pulling {digest[7:19]}", "digest": digest, "total": total}
         if path.exists():
