@@ -57,7 +57,9 @@ def _service(
 def _judged(service: dict[str, Any], rows: Sequence[Row], checks: Mapping[str, Check]) -> dict[str, Any]:
     mine = [row for row in rows if row["host"] == service["host"] and _about(row, service, checks)]
     state = worst(row["state"] for row in mine) or (STANDBY if service["standby"] else UNCHECKED)
-    told = next((row for row in mine if row["state"] == state), None)
+    alike = [row for row in mine if row["state"] == state]
+    # What its unit says tells most of a service that is as its unit is.
+    told = next((row for row in alike if row["check"] == "unit_active"), alike[0] if alike else None)
     evidence = "not started: it stands by" if state == STANDBY else told["evidence"] if told else "no check"
     return {**service, "state": state, "evidence": evidence, "checks": [row["id"] for row in mine]}
 
