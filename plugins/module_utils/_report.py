@@ -16,7 +16,8 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, WARN, redact
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
-from ansible_collections.lab.llm_stack.plugins.module_utils._report_issues import CRITICAL, HIGH, Stack, issues
+from ansible_collections.lab.llm_stack.plugins.module_utils._report_impacts import CRITICAL, HIGH
+from ansible_collections.lab.llm_stack.plugins.module_utils._report_issues import Stack, issues
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_landscape import landscape
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_rows import (
     UNCHECKED,

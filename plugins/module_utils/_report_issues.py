@@ -11,22 +11,18 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, WARN, join
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
+from ansible_collections.lab.llm_stack.plugins.module_utils._report_impacts import (
+    CRITICAL,
+    HIGH,
+    KINDS,
+    LOW,
+    MEDIUM,
+    SEVERITIES,
+    TOOL_KINDS,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_rows import UNCHECKED, Row
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_stack import GATEWAY
 
-CRITICAL, HIGH, MEDIUM, LOW = "critical", "high", "medium", "low"
-SEVERITIES = (CRITICAL, HIGH, MEDIUM, LOW)
-"""From the worst."""
-
-_SEVERITY: Mapping[str, str] = {"gateway_alive": CRITICAL, "gateway_key": CRITICAL, "gateway_models": MEDIUM}
-_IMPACT: Mapping[str, str] = {
-    "gateway_alive": "No app reaches a model.",
-    "gateway_key": "Whoever reaches the port can use every model.",
-    "gateway_models": "Apps see other names than those declared.",
-    "gateway_deployments": "What was declared is not in force: requests go where the gateway was told before.",
-    "app_models": "The app does not see the models it was promised.",
-    "app_refused": "The app can use models that it was not given.",
-}
 _DRIFT: Mapping[str, str] = {
     "foreign-port-owner": HIGH,
     "stale-process": HIGH,
@@ -73,8 +69,8 @@ def _failed(rows: Sequence[Row], stack: Stack) -> Iterator[Issue]:
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         if row["state"] == FAIL:
-            alike = (row["host"], row["check"], row["model"], row["cause"], row["remedy"])
-            groups.setdefault(alike if row["check"] == "tool_call" else (row["id"],), []).append(row)
+            alike = (row["host"], row["model"], row["cause"], row["remedy"])
+            groups.setdefault(alike if row["check"] in TOOL_KINDS else (row["id"],), []).append(row)
     for group in groups.values():
         yield _failure(group, stack)
 
@@ -104,27 +100,26 @@ def _service(row: Row, stack: Stack) -> Mapping[str, Any] | None:
 
 
 def _severity(row: Row, service: Mapping[str, Any] | None) -> str:
-    known = _SEVERITY.get(row["check"])
-    if known:
-        return known
-    return (
-        CRITICAL if service and service["engine"] == GATEWAY and row["check"] in ("unit_active", "port_owner") else HIGH
-    )
+    if row["check"] in KINDS:
+        return KINDS[row["check"]][0]
+    of_gateway = service is not None and service["engine"] == GATEWAY
+    return CRITICAL if of_gateway and row["check"] in ("unit_active", "port_owner") else HIGH
 
 
 def _impact(row: Row, service: Mapping[str, Any] | None, stack: Stack) -> str:
-    if row["check"] in _IMPACT:
-        return _IMPACT[row["check"]]
-    if row["model"]:
-        name = row["model"].rpartition("/")[2]
-        if row["check"] == "tool_call":
-            return f"Apps that give {row['model']} tools get text instead of calls, or an error.{_used(name, stack)}"
+    name = row["model"].rpartition("/")[2]
+    known = KINDS.get(row["check"])
+    if known:
+        return (
+            f"{known[1].format_map({'model': row['model'], 'host': row['host']})}{_used(name, stack) if name else ''}"
+        )
+    if name:
         return f"{_instead(name, stack)}{_used(name, stack)}"
     if service is None:
         return f"A promise of the declaration does not hold on {row['host']}."
     if service["engine"] == GATEWAY:
         return "No app reaches a model."
-    return " ".join(f"{_instead(name, stack)}{_used(name, stack)}" for name in service["models"])
+    return " ".join(f"{_instead(each, stack)}{_used(each, stack)}" for each in service["models"])
 
 
 def _instead(name: str, stack: Stack) -> str:

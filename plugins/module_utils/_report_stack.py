@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, WARN, Check, of_kind
+from ansible_collections.lab.llm_stack.plugins.module_utils._report_impacts import MODEL_KINDS, TOOL_KINDS
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_rows import STANDBY, UNCHECKED, Row, worst
 
 GATEWAY = "gateway"
@@ -126,7 +127,7 @@ def _model(
 ) -> dict[str, Any]:
     by = [each for each in running if name in each["models"] and each["engine"] != GATEWAY]
     mine = [row for row in rows if row["model"] == name]
-    asked = [row for row in mine if row["check"] == "route"]
+    asked = [row for row in mine if row["check"] in MODEL_KINDS]
     router = config.get("router_settings", {})
     states = [row["state"] for row in asked] or [each["state"] for each in by]
     standby = bool(by) and all(each["standby"] for each in by)
@@ -145,7 +146,9 @@ def _model(
             for alias, target in router.get("model_group_alias", {}).items()
             if target == name and "/" not in alias
         ),
-        "seconds": next((row["seconds"] for row in asked if row["state"] in (PASS, WARN)), None),
+        "seconds": next(
+            (row["seconds"] for row in asked if row["check"] == "route" and row["state"] in (PASS, WARN)), None
+        ),
     }
 
 
@@ -166,7 +169,7 @@ def _tools(name: str, plan: Plan, rows: Sequence[Row]) -> str:
     """Whether a model calls tools: certified, failed, unchecked, or not promised."""
     if name not in plan.get("summary", {}).get("tools", ()):
         return "not promised"
-    states = [row["state"] for row in rows if row["check"] == "tool_call"]
+    states = [row["state"] for row in rows if row["check"] in TOOL_KINDS]
     if FAIL in states:
         return "failed"
     return "certified" if states and set(states) <= {PASS, WARN} else UNCHECKED

@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import reported
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS
 from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan
 from ansible_collections.lab.llm_stack.plugins.module_utils._report import Facts, report
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_files import files
+from ansible_collections.lab.llm_stack.plugins.module_utils._report_impacts import KINDS
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import source_of
 from jsonschema import Draft202012Validator
 
@@ -217,6 +220,19 @@ def test_who_suffers(name: str, severity: str, impact: str) -> None:
     assert issue["fix"] == "what"
 
 
+def test_what_a_failure_means_is_said_of_kinds_that_there_are() -> None:
+    """A kind that is missing here is told from the stack: which services, models and apps it concerns."""
+    assert set(KINDS) <= set(PARAMETERS)
+    assert {name for _severity, text in KINDS.values() for name in re.findall(r"{(\w+)}", text)} <= {"model", "host"}
+
+
+def test_a_model_is_as_well_as_what_is_known_of_it() -> None:
+    extra = {**reported.all_well()[0], "id": "m", "check": "model_identity", "model": "tiny", "state": "fail"}
+    found = made([*reported.all_well(), extra])
+    assert named(found["models"], "tiny")["state"] == "fail"
+    assert found["issues"][0]["impact"].startswith("Apps are answered by another model")
+
+
 def test_a_probe_may_say_severity_and_impact_itself() -> None:
     told = but("route:gw-01:tiny", state="fail", severity="low", impact="Nobody uses it.")
     (issue,) = made(told)["issues"]
@@ -224,7 +240,7 @@ def test_a_probe_may_say_severity_and_impact_itself() -> None:
 
 
 def test_a_kind_of_check_that_is_not_known_here_is_told_all_the_same() -> None:
-    extra = {**reported.all_well()[0], "id": "disk:gpu-01", "check": "disk", "title": "there is room", "state": "fail"}
+    extra = {**reported.all_well()[0], "id": "moon:gpu-01", "check": "moon", "title": "it is full", "state": "fail"}
     found = made([*reported.all_well(), extra])
     assert found["issues"][0]["impact"] == "A promise of the declaration does not hold on gpu-01."
     assert found["counts"]["fail"] == 1
