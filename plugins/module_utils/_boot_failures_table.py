@@ -63,6 +63,12 @@ LLAMACPP = (
         "Declare a newer llama.cpp, or another model.",
     ),
     Row(
+        "unknown-pre-tokenizer",
+        r"unknown pre-tokenizer type: '(.+?)'",
+        "This llama.cpp does not know the model's tokenizer.",
+        "Declare a newer llama.cpp, or another model.",
+    ),
+    Row(
         "out-of-memory-kv",
         r"failed to allocate buffer for kv cache",
         "The context does not fit into memory.",

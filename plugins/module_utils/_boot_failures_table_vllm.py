@@ -173,4 +173,16 @@ SETTINGS = (
         "A file of the model's weights is cut off or damaged.",
         "Delete that file and fetch the model again.",
     ),
+    Row(
+        "weights-shape",
+        r"\bassert \S*loaded_weight\.(?:shape|size)\b",
+        "The weights have other shapes than the model's config.json says.",
+        "Fetch the model again: its files are not of one revision.",
+    ),
+    Row(
+        "model-json",
+        r"^(?:\(\w+ pid=\d+\) )?json\.decoder\.JSONDecodeError: ",
+        "A JSON file of the model is damaged; often tokenizer.json is cut off.",
+        "Fetch the model again.",
+    ),
 )

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vllm_cases import CASES, ENVIRONMENT, FOLDER, GOOD, PORT, VARIABLES, Case, change_file
+from vllm_cases import CASES, ENVIRONMENT, FOLDER, GOOD, PORT, Case, change_file
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "playbooks/collections"))
@@ -31,7 +31,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures impor
 
 LOGS = ROOT / "tests/fixtures/boot_logs"
 HOST = "llmstack-vllm-boots"
-LONGEST = 240
+LONGEST = 900
 """Seconds that a start may take; the slowest of a good one was 100 on a busy machine."""
 
 
@@ -81,9 +81,11 @@ def prepare(case: Case) -> None:
 
 def start(case: Case) -> None:
     """Start vLLM as a unit of the user, without anything that would restart it."""
-    variables = " ".join(f"--setenv={name}={value}" for name, value in {**VARIABLES, **case.variables}.items())
+    variables = " ".join(f"--setenv={name}={value}" for name, value in case.environment.items())
     server = f"{ENVIRONMENT}/bin/python -m vllm.entrypoints.cli.main serve --config /home/deploy/vllm.yaml"
     on_host("journalctl --rotate --quiet; journalctl --vacuum-time=1s --quiet 2>/dev/null; true")
+    # What a call that was cut short has left.
+    on_host("systemctl --user stop vllm 2>/dev/null; systemctl --user reset-failed vllm 2>/dev/null; true", "deploy")
     on_host(f"systemd-run --user --quiet --unit=vllm --property=Type=exec {variables} {server}", "deploy")
 
 

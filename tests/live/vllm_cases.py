@@ -44,14 +44,14 @@ VARIABLES = {
 class Case:
     """One start. ``log`` names its file in tests/fixtures/boot_logs: the cause, and a variant of it after a dot.
 
-    ``settings`` are laid over the good ones (None takes one out), ``files`` over the model's: a dict is laid over a
-    JSON file, a text replaces a file, a number cuts it to as many bytes, None removes it. ``before`` and ``after`` are
-    run by root's shell on the host, ``meanwhile`` once the log says ``at``.
+    ``settings`` and ``variables`` are laid over the good ones (None takes one out), ``files`` over the model's: a dict
+    is laid over a JSON file, a text replaces a file, a number cuts it to as many bytes, None removes it. ``before`` and
+    ``after`` are run by root's shell on the host, ``meanwhile`` once the log says ``at``.
     """
 
     log: str
     settings: Mapping[str, object] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str | None] = field(default_factory=dict)
     files: Mapping[str, object] = field(default_factory=dict)
     before: str = ""
     after: str = ""
@@ -62,6 +62,11 @@ class Case:
     @property
     def healthy(self) -> bool:
         return self.log.startswith("healthy/")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of the process."""
+        return {name: value for name, value in {**VARIABLES, **self.variables}.items() if value is not None}
 
     @property
     def cause(self) -> str:
@@ -110,7 +115,9 @@ CASES = (
     Case("vllm-quantization-file", {"quantization": "awq"}),
     # This build registers the operation without its arguments, which no table tells.
     Case("healthy/vllm-unknown.fp8", {"quantization": "fp8"}),
-    Case("vllm-model-config.draft", {"speculative-config": {"model": "/home/deploy/none", "num_speculative_tokens": 2}}),
+    Case(
+        "vllm-model-config.draft", {"speculative-config": {"model": "/home/deploy/none", "num_speculative_tokens": 2}}
+    ),
     # The model's files
     Case("vllm-model-not-fetched", {"model": "nobody/nothing"}),
     Case("vllm-model-folder", {"model": "/home/deploy/models/none"}),
@@ -125,19 +132,16 @@ CASES = (
         files={"config.json": {"model_type": "own", "auto_map": {"AutoConfig": "configuration_own.OwnConfig"}}},
     ),
     Case("healthy/vllm.without-tokenizer", files={"tokenizer.json": None}),
-    Case("vllm-tokenizer.cut", files={"tokenizer.json": 20000}),
-    Case("vllm-tokenizer.class", files={"tokenizer_config.json": {"tokenizer_class": "NopeTokenizer"}}),
+    Case("vllm-model-json", files={"tokenizer.json": 20000}),
+    Case("healthy/vllm.tokenizer-class", files={"tokenizer_config.json": {"tokenizer_class": "NopeTokenizer"}}),
     Case("vllm-weights-cut", files={"model.safetensors": 1_000_000}),
     Case("vllm-weights-cut.header", files={"model.safetensors": 1000}),
     Case("vllm-weights-missing", files={"model.safetensors": None}),
     Case("vllm-weights-shape", files={"config.json": {"vocab_size": 1000, "hidden_size": 256}}),
-    Case("vllm-quantization-config", files={"config.json": {"quantization_config": {"quant_method": "nope"}}}),
-    Case(
-        "vllm-quantization-card.config",
-        files={"config.json": {"quantization_config": {"quant_method": "bitsandbytes"}}},
-    ),
+    Case("vllm-quantization-file.unknown", files={"config.json": {"quantization_config": {"quant_method": "nope"}}}),
     # Memory
-    Case("vllm-memory-held", {"gpu-memory-utilization": 0.999}, {"VLLM_CPU_KVCACHE_SPACE": "0"}),
+    Case("vllm-memory-held.cpu", {"gpu-memory-utilization": 0.999}, {"VLLM_CPU_KVCACHE_SPACE": None}),
+    Case("vllm-weights-over-memory.cpu", {"gpu-memory-utilization": 0.9}, {"VLLM_CPU_KVCACHE_SPACE": "0"}),
     Case("vllm-cpu-cache", variables={"VLLM_CPU_KVCACHE_SPACE": "500"}),
     Case(
         "vllm-context-over-memory", {"max-model-len": 2**23}, files={"config.json": {"max_position_embeddings": 2**23}}

@@ -22,7 +22,7 @@ sys.path[:0] = [str(PROJECT / "tests/live"), str(PROJECT / "playbooks/collection
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures import _TABLE
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES
-from vllm_cases import CASES, FOLDER, GOOD, VARIABLES, Case, change_file
+from vllm_cases import CASES, FOLDER, GOOD, Case, change_file
 
 pytestmark = pytest.mark.live
 
@@ -40,7 +40,7 @@ def instance_of(case: Case) -> dict[str, object]:
         "port": 8001,
         "source": {"origin": "host", "path": FOLDER},
         "settings": {name: value for name, value in settings.items() if value is not None},
-        "env": {**VARIABLES, **case.variables},
+        "env": case.environment,
         "accept": sorted(CODES),
     }
 
