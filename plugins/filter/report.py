@@ -23,7 +23,7 @@ def report(
     generated: str,
     previous: str | Mapping[str, Any] | None = None,
     settings: Rows = (),
-    drift: Rows = (),
+    drift: str | Rows = (),
     source: str | Mapping[str, Any] | None = None,
     silent: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
@@ -33,12 +33,12 @@ def report(
     from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._report import Facts
     from ansible_collections.lab.llm_stack.plugins.module_utils._report_files import files
-    from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import source_of
+    from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import drift_of, source_of
 
     facts = Facts(
         generated=str(generated),
         results=plain(list(results)),
-        drift=plain(list(drift)),
+        drift=drift_of(str(drift), str(generated)) if isinstance(drift, str) else plain(list(drift)),
         settings=plain(list(settings)),
         source=plain(source) if isinstance(source, Mapping) else source_of(str(source or "")),
         silent=plain(silent or {}),

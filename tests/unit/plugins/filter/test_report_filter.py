@@ -36,6 +36,33 @@ def test_the_source_may_be_what_git_prints() -> None:
     assert made(source={"commit": "abc"})["source"] == {"commit": "abc", "branch": "", "changed": []}
 
 
+DRIFTED = {
+    "schema": "lab.llm_stack.drift/1",
+    "generated": "2026-11-22T20:00:00Z",
+    "items": [
+        {"host": "gpu-01", "kind": "file", "subject": "x.yaml", "expected": "as declared", "actual": "other content"},
+        {"host": "localhost", "kind": "source-uncommitted", "subject": "y.yml", "expected": "", "actual": ""},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "subjects"),
+    [
+        pytest.param(json.dumps(DRIFTED), ["x.yaml"], id="of this night, without what git is asked itself"),
+        pytest.param(json.dumps({**DRIFTED, "generated": "2026-11-20T20:00:00Z"}), [], id="of last week"),
+        pytest.param(json.dumps({**DRIFTED, "schema": "other/1"}), [], id="of another form"),
+        pytest.param('{"cut', [], id="cut off"),
+        pytest.param("[]", [], id="something else"),
+        pytest.param("", [], id="nothing"),
+    ],
+)
+def test_the_last_look_for_drift_counts_for_a_day(written: str, subjects: list[str]) -> None:
+    data = made(drift=written)
+    assert [each["subject"] for each in data["drift"]] == subjects
+    assert [each["title"] for each in data["issues"]] == [f"Drift: {each}" for each in subjects]
+
+
 def test_why_a_host_is_silent_is_said_in_its_rows() -> None:
     data = report(reported.stack(), [], NOW, silent={"gw-01": "No route to host"})["data"]
     causes = {row["host"]: row["cause"] for row in data["checklist"]}
