@@ -15,7 +15,7 @@ from conftest import ACTIVE
 from observed import LOCK_HOLDER, STATE, Stack, eventually
 from played import Played, assert_clean, play, start
 
-SLOT = ("coder", "dolphin", "cracked")
+SLOT = ("coder", "dolphin", "blind", "toolless")
 ASKED = (ALIVE, "coder", "dolphin")
 STARTING = '[ "$(systemctl --user show --property=ActiveState --value llamacpp-dolphin.service)" = activating ]'
 MAIN_PID = "systemctl --user show --property=MainPID --value llamacpp-dolphin.service"
@@ -83,16 +83,43 @@ def test_a_prediction_touches_nothing(coder: Stack, inventory: Path) -> None:
     assert (coder.imprint(), chosen(inventory)) == (before, {})
 
 
-def test_a_model_that_cannot_be_loaded_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
+def test_a_model_that_does_not_start_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
     with unbroken(coder, *ASKED):
-        played = swap("cracked")
+        played = swap("blind")
     assert played.code != 0, played.output
     said = told(played)
-    assert said.startswith("cracked did not take the slot card. coder serves again, and has shown it.\n"), said
-    assert "\n    Cause: The model file is cut off.\n" in said
+    assert said.startswith("blind did not take the slot card. coder serves again, and has shown it.\n"), said
+    assert "swap, while the one made way for the other: llamacpp-blind.service did not become ready: " in said
+    assert "\n    Cause: The model file cannot be opened.\n" in said
+    assert "/nowhere/eyes.gguf" in said
     assert "Nothing was written down: coder is still declared to hold the slot card." in said
     assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
     assert_clean()
+
+
+def test_a_model_that_starts_and_is_of_no_use_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
+    with unbroken(coder, *ASKED):
+        played = swap("toolless")
+    assert played.code != 0, played.output
+    said = told(played)
+    assert said.startswith("toolless did not take the slot card. coder serves again, and has shown it.\n"), said
+    assert "swap, in the test of the model, past the gateway: " in said
+    assert "cause   the chat template leaves tools out" in said
+    assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
+    assert_clean()
+
+
+def test_a_model_that_cannot_work_is_refused_while_the_other_serves(coder: Stack, inventory: Path) -> None:
+    declared = yaml.safe_load((inventory / "group_vars/all/main.yml").read_text())["llm_stack_models"]
+    declared["blind"]["source"] = "../cut.gguf"
+    invocation = coder.show(unit("coder"))["InvocationID"]
+    with unbroken(coder, *ASKED):
+        played = play("swap", variables={"to": "blind", "llm_stack_models": declared})
+    assert played.code != 0, played.output
+    assert "blind-" in told(played)
+    assert " is cut off: it has 4096 bytes" in told(played)
+    assert (serving(coder), chosen(inventory)) == (["coder"], {})
+    assert coder.show(unit("coder"))["InvocationID"] == invocation, "the coder was stopped"
 
 
 def test_a_server_that_is_killed_while_it_starts_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
