@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_python
 from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
+from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
 
@@ -58,6 +59,7 @@ FIELD = Field(
         **{name: option.field for name, option in OPTIONS.items()},
         "server": Field(choices=SERVERS, what="a server"),
         "chat_format": Field("text"),
+        "accept": Field("list", item=Field("text"), hint="Write a list of findings of the preflight."),
         "port": Field("int", "a port", low=1024, high=65535),
         "sha256": Field("text", "a SHA-256 sum", "Write the 64 digits that sha256sum prints for the file."),
         "env": Field("map", item=Field(), hint="Write LLAMA_ARG_NAME: value below it."),
@@ -137,6 +139,10 @@ def check(source: str, options: Mapping[str, Any], path: str, *, tools: bool, co
     """Yield what stands against a model that llama.cpp is to serve."""
     del context  # the server takes any; what the file can do is seen on the host
     yield from check_source(source, options, path)
+    for index, code in enumerate(options.get("accept", ())):
+        if code not in CODES:
+            wrong = "is no finding of the preflight."
+            yield Problem(f"{path}.llamacpp.accept[{index}]", code, wrong, nearest(code, CODES))
     if is_python(options):
         yield from _llamacpp_python.check(options, path, tools=tools)
     else:
@@ -244,6 +250,7 @@ def _planned(instance: Instance) -> dict[str, Any]:
         "context": model.context,
         "parallel": parallel(options),
         "server": options.get("server", "native"),
+        "accept": list(options.get("accept", ())),
         "needs_key": instance.needs_key,
         "standby": model.standby,
         "slot": model.slot,

@@ -17,7 +17,7 @@ FIRST_PORT = 8000
 PREFIX = "LLAMA_PYTHON_"
 
 # The numbers by which ggml calls its types; the server takes nothing else.
-_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
+CACHE_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 
 Settings = Mapping[str, object]
 
@@ -27,8 +27,8 @@ MAPPED: Mapping[str, Callable[[Any], Settings]] = {
     "batch": lambda value: {"n_batch": value},
     "ubatch": lambda value: {"n_ubatch": value},
     "flash_attn": lambda value: {"flash_attn": value},
-    "cache_type_k": lambda value: {"type_k": _TYPES[value]},
-    "cache_type_v": lambda value: {"type_v": _TYPES[value]},
+    "cache_type_k": lambda value: {"type_k": CACHE_TYPES[value]},
+    "cache_type_v": lambda value: {"type_v": CACHE_TYPES[value]},
     "cache_ram_mib": lambda value: {"cache": value > 0, "cache_type": "ram", "cache_size": value << 20},
     "chat_format": lambda value: {"chat_format": value},
 }

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_preflight import looks, requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_software import (
     Install,
     Software,
@@ -48,7 +49,9 @@ def llamacpp_service(
     """
     instances = [_with_files(each, home, source_directory, fingerprints or {}) for each in instances]
     config = config_dir(home, "llamacpp")
-    servers = dict(_servers(instances, Install(**install), home, config))
+    wanted = Install(**install)
+    servers = dict(_servers(instances, wanted, home, config))
+    looked_at = looks(instances, servers, wanted, home)
     scripts = sorted({script for each in servers.values() for script in _scripts(each)})
     return {
         "declaration": {
@@ -61,8 +64,13 @@ def llamacpp_service(
                 _unit(config, servers[_kind(each)], home, ready_timeout, each, relations(each, instances))
                 for each in instances
             ],
-            "requires": [*(need for each in servers.values() for need in each.requires), *map(_model, instances)],
+            "requires": [
+                *(need for each in servers.values() for need in each.requires),
+                *map(_model, instances),
+                *requirements(looked_at),
+            ],
         },
+        "preflight": looked_at,
         "models": [_fetched(each) for each in instances if each["source"]["origin"] != "host"],
         "releases": [archive for each in servers.values() for archive in each.releases],
         "python": servers["python"].build if "python" in servers else {},

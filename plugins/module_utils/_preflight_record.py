@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,11 +15,21 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._problems import ren
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import now
 
 
-def record(outcome: Outcome, identity: Identity, backend: str) -> bytes:
-    """Write down that an instance passed, with the numbers it passed with."""
+PASSED = 5
+"""How many of the digests that passed before a record keeps."""
+
+
+def record(outcome: Outcome, identity: Identity, backend: str, before: Mapping[str, Any] | None = None) -> bytes:
+    """Write down that an instance passed, with the numbers it passed with.
+
+    What passed ``before`` stays known: a change that does not come up is taken back, and what it leaves is clean.
+    """
+    digest = outcome.instance.digest
+    earlier = [each for each in digests(before or {}) if each != digest]
     body = {
         "format": 1,
-        "digest": outcome.instance.digest,
+        "digest": digest,
+        "passed": [digest, *earlier][:PASSED],
         "unit": outcome.instance.unit,
         "written": now(),
         **told(outcome),
@@ -26,6 +37,13 @@ def record(outcome: Outcome, identity: Identity, backend: str) -> bytes:
         "identity": asdict(identity),
     }
     return json.dumps(body, indent=1).encode() + b"\n"
+
+
+def digests(body: Mapping[str, Any]) -> list[str]:
+    """The digests that a record vouches for, the latest first."""
+    passed = body.get("passed")
+    found = [body.get("digest"), *(passed if isinstance(passed, list) else [])]
+    return list(dict.fromkeys(each for each in found if isinstance(each, str)))
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

@@ -349,7 +349,8 @@ def write(outcomes: list[Outcome], installed: Installed, host: Host) -> None:
     """Leave a record for each of these instances."""
     for each in outcomes:
         identity = identity_for(each.instance, installed, place_of(each.instance, host, ()))
-        write_atomic(each.instance.record, record(each, identity, host.backend), 0o600)
+        before = recorded(each.instance.record)
+        write_atomic(each.instance.record, record(each, identity, host.backend, before), 0o600)
 
 
 def judge(params: dict[str, Any], installed: Installed, host: Host, check: bool) -> list[Outcome]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from clients import ALIVE, unbroken
-from observed import CONFIG, Stack
+from observed import CONFIG, PROJECT, Stack
 from played import Variables, assert_clean, play
 
 ENGINE = "llamacpp-tiny.service"
@@ -30,6 +30,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"data": [{"id": "tiny"}]}')
     def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"choices": [{"text": ""}]}')
@@ -67,12 +68,29 @@ def test_a_server_that_does_not_stay(faulty: Stack, program: str, ready_timeout:
     assert message.endswith(" s). The declaration was not applied.")
 
 
-def test_a_model_that_is_no_model(faulty: Stack, tmp_path: Path) -> None:
+def declared(model: Path) -> Variables:
+    """The stack with another file as its model."""
+    source = os.path.relpath(model, os.environ["MOLECULE_INVENTORY_FILE"])
+    return {"llm_stack_models": {"tiny": {"source": source, "tools": True, "context": 4096}}}
+
+
+def test_a_model_that_is_no_model_stops_nothing(faulty: Stack, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"<html>Sign in to download</html>" * 4096)
-    source = os.path.relpath(broken, os.environ["MOLECULE_INVENTORY_FILE"])
-    message = refused(faulty, {"llm_stack_models": {"tiny": {"source": source, "tools": True, "context": 4096}}})
-    assert "\n    Cause: The model file is no GGUF file (an HTML page or an LFS pointer).\n" in message
+    with unbroken(faulty):
+        message = refused(faulty, declared(broken))
+    assert "llm_stack_models.tiny.source: " in message
+    assert " is an HTML page: what was fetched is an answer for people, such as a login page." in message
+
+
+def test_a_model_that_is_newer_than_the_server(faulty: Stack, tmp_path: Path) -> None:
+    """Nothing but the server itself can tell."""
+    model = (PROJECT / "models/tiny-tools.gguf").read_bytes()
+    place = model.index(b"qwen2", model.index(b"tokenizer.ggml.pre"))
+    newer = tmp_path / "newer.gguf"
+    newer.write_bytes(model[:place] + b"qwen9" + model[place + 5 :])
+    message = refused(faulty, declared(newer))
+    assert "\n    Cause: This llama.cpp does not know the model's tokenizer.\n" in message
     assert f"\n{ENGINE} is serving again (ready after " in message
 
 

@@ -36,6 +36,22 @@ def only(result: dict[str, Any], option: str) -> dict[str, Any]:
 
 def test_a_server_is_declared_completely() -> None:
     result = derive(instance(settings={"LLAMA_ARG_PORT": "8080"}))
+    [[looked_at]] = [call.pop("instances") for call in result["preflight"]]
+    record = {key: looked_at.pop(key) for key in ("record", "digest")}
+    assert looked_at == {
+        "engine": "llamacpp",
+        "name": "tiny",
+        "model": "tiny",
+        "unit": "llamacpp-tiny.service",
+        "folder": "/models/tiny.gguf",
+        "bind": "127.0.0.1",
+        "port": 8080,
+        "settings": {"port": "8080"},
+        "context": 0,
+        "standby": False,
+        "replaces": [],
+        "accept": [],
+    }
     assert result == {
         "declaration": {
             "files": [
@@ -90,8 +106,10 @@ def test_a_server_is_declared_completely() -> None:
             "requires": [
                 {"kind": "program", "path": "/opt/llama-server"},
                 {"kind": "file", "path": "/models/tiny.gguf"},
+                {"kind": "preflight", "path": record["record"], "digest": record["digest"]},
             ],
         },
+        "preflight": [{"backend": "cpu", "program": "/opt/llama-server"}],
         "models": [],
         "releases": [],
         "python": {},

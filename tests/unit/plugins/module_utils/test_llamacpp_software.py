@@ -86,6 +86,7 @@ def test_a_build_for_cuda_finds_its_libraries_in_the_archive_that_goes_with_it()
         f"{releases_dir}/llamacpp/b1-abababab",
         f"{releases_dir}/llamacpp-runtime/b1-cdcdcdcd",
         "/m.gguf",
+        "~/.local/state/llm-stack/preflight/llamacpp-tiny.service.json",
     ]
     [unit] = result["declaration"]["units"]
     assert unit["vars"]["unit"]["libraries"] == [
@@ -170,7 +171,7 @@ def test_the_python_server_is_built_with_the_flags_of_its_backend() -> None:
 def test_a_host_with_the_python_server_alone_needs_no_other() -> None:
     result = service(server="python", method="release", python_lock=LOCK, python="/usr/bin/python3")
     assert result["releases"] == []
-    assert [each["kind"] for each in result["declaration"]["requires"]] == ["environment", "file"]
+    assert [each["kind"] for each in result["declaration"]["requires"]] == ["environment", "file", "preflight"]
 
 
 def test_each_backend_makes_an_environment_of_its_own() -> None:

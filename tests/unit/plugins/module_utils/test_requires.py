@@ -120,7 +120,14 @@ def test_a_record_tells_of_the_very_instance_it_was_made_for(tmp_path: Path) -> 
     record.write_text(json.dumps({"digest": "a", "verdict": "fits"}))
     assert missing_requirements([Requirement("preflight", str(record), "a")]) == []
     [missing] = missing_requirements([Requirement("preflight", str(record), "b")])
-    assert missing["reasons"] == ["was looked at with another model, vLLM or settings"]
+    assert missing["reasons"] == ["was looked at with another model, another engine or other settings"]
+
+
+def test_what_passed_before_is_still_known_when_a_change_was_taken_back(tmp_path: Path) -> None:
+    record = tmp_path / "llamacpp-tiny.service.json"
+    record.write_text(json.dumps({"digest": "b", "passed": ["b", "a"]}))
+    assert missing_requirements([Requirement("preflight", str(record), each) for each in "ab"]) == []
+    assert len(missing_requirements([Requirement("preflight", str(record), "c")])) == 1
 
 
 def test_looking_again_installs_nothing_anew(tmp_path: Path) -> None:
