@@ -14,7 +14,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types imp
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import now
 
-
 PASSED = 5
 """How many of the digests that passed before a record keeps."""
 
