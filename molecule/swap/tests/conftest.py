@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -15,24 +13,16 @@ import pytest
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT / "molecule/shared/tests"))
 
+from kept import ACTIVE, kept_inventory
 from observed import Stack
 from played import deploy
 from testinfra.host import Host
 
-ACTIVE = "group_vars/all/active.yml"
-
 
 @pytest.fixture(scope="session")
 def inventory() -> Path:
-    """The inventory as a person would keep it; molecule's own has the file group_vars/all, which it makes anew."""
-    given = Path(os.environ["MOLECULE_INVENTORY_FILE"])
-    directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "swap-inventory"
-    shutil.rmtree(directory, ignore_errors=True)
-    (directory / "group_vars/all").mkdir(parents=True)
-    shutil.copy(given, directory / "hosts.yml")
-    shutil.copy(given.parent / "group_vars/all", directory / "group_vars/all/main.yml")
-    os.environ["MOLECULE_INVENTORY_FILE"] = str(directory)
-    return directory
+    """The inventory as a person would keep it."""
+    return kept_inventory()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from clients import ALIVE, unbroken
-from conftest import ACTIVE
+from kept import ACTIVE
 from observed import LOCK_HOLDER, STATE, Stack, eventually
 from played import Played, assert_clean, play, start
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from engine import GREETING, UNIT, Engine
+from kept import kept_inventory
 from observed import Stack
 from played import deploy, play
 
@@ -28,14 +29,19 @@ OTHER = "vllm-other.service"
 WAYS = ["vllm-weights-cut", "vllm-architecture", "vllm-cpu-cache"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def inventory() -> Path:
+    """An inventory in which a swap can be written down."""
+    return kept_inventory()
+
+
 def models(stack: Stack, case: Case) -> dict[str, object]:
     """Declare the model of the scenario, and one beside it that would take its place and is as the case says."""
     (tiny,) = stack.host.ansible.get_variables()["llm_stack_models"].values()
-    shared = {**tiny, "vllm": {**tiny["vllm"], "slot": "gpu"}}
     environment = {**tiny["vllm"]["env"], **case.variables}
-    vllm = {**shared["vllm"], "env": environment, "accept": sorted(CODES)}
-    other = {**shared, "source": "~/models/other", "standby": True, "fallbacks": ["tiny"], "vllm": vllm}
-    return {"llm_stack_models": {"tiny": shared, "other": other}}
+    vllm = {**tiny["vllm"], "env": environment, "accept": sorted(CODES)}
+    other = {**tiny, "source": "~/models/other", "standby": True, "fallbacks": ["tiny"], "vllm": vllm}
+    return {"llm_stack_models": {"tiny": {**tiny, "fallbacks": ["other"]}, "other": other}}
 
 
 def prepared(stack: Stack, case: Case) -> dict[str, object]:
