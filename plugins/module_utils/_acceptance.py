@@ -47,11 +47,19 @@ def acceptance(engine: str, instance: Mapping[str, Any], url: str, host: str) ->
         seen = [] if instance.get("server") == "python" else ["tools_rendered"]
         kinds += [*seen, "tool_forced", "tool_conversation", "tool_call"]
     for kind in kinds:
-        check: dict[str, Any] = {"id": f"{kind}:{host}:{instance['name']}:direct", "host": host, "check": kind, "url": url}
+        check: dict[str, Any] = {
+            "id": f"{kind}:{host}:{instance['name']}:direct",
+            "host": host,
+            "check": kind,
+            "url": url,
+        }
         check |= {"model": model, "direct": True, "engine": engine}
         if kind == "model_identity":
             check["root"] = _root(instance["source"], str(instance["name"]))
             check["asks"] = "none" if instance.get("server") == "python" else engine
+        if kind == "chat_content" and (instance.get("tool_calling") or {}).get("reasoning_parser"):
+            # It may well think for longer than it is asked to speak.
+            check["thinks"] = True
         yield check
 
 
@@ -105,11 +113,15 @@ def _identity(check: Check, answers: Sequence[Answer]) -> Verdict:
     return Verdict(PASS, f"root = {root}" if root else "listed; this engine does not tell from where")
 
 
-def _content(_check: Check, answers: Sequence[Answer]) -> Verdict:
-    message = _choice(answers[0]).get("message") or {}
+def _content(check: Check, answers: Sequence[Answer]) -> Verdict:
+    choice = _choice(answers[0])
+    message = choice.get("message") or {}
     if str(message.get("content") or "").strip():
         return Verdict(PASS, f"{short(str(message['content']), 40)!r} in {answers[0].seconds:.2f} s")
-    if message.get("reasoning") or message.get("reasoning_content"):
+    thought = str(message.get("reasoning") or message.get("reasoning_content") or "")
+    if thought and check.get("thinks") and choice.get("finish_reason") == "length":
+        return Verdict(PASS, f"it thinks: {short(thought, 40)!r} in {answers[0].seconds:.2f} s")
+    if thought:
         remedy = "remove the reasoning parser, or set the one of this model"
         raise Unusable("200, but all words are reasoning and content is empty", "the reasoning parser is wrong", remedy)
     raise Unusable("200, but content is empty", "the engine generates nothing", "look at the engine's journal")

@@ -40,6 +40,17 @@ _KNOWN = (
     ),
     ("No connected db", "the key is not the one the gateway was started with", "run deploy"),
     ("requires --jinja", "llama.cpp was started without its template engine", "remove LLAMA_ARG_JINJA and run deploy"),
+    (
+        "roles must alternate",
+        "the chat template takes no system and tool messages",
+        "set a chat template that takes them, or tools: false",
+    ),
+    ("does not support tools", "the model has no tools", "choose a model that calls tools, or set tools: false"),
+    (
+        "Input should be a valid string",
+        "the engine refuses an empty content, which clients send beside a call",
+        "serve the model with another engine, or set tools: false",
+    ),
     ("Connection error", "the engine behind the gateway does not answer", "look at the journal of the engine's unit"),
     ("no healthy deployments", "the gateway does not know this name", "run deploy"),
     ("Invalid model name", "the gateway does not know this name", "run deploy"),

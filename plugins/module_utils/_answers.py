@@ -143,7 +143,7 @@ def _route(check: Check, answer: Answer) -> Verdict:
     message = _message(check, answer)
     if not any(message.get(name) for name in ("content", "reasoning_content", "tool_calls")):
         raise Unusable("200, but the answer is empty", "the engine generates nothing", "look at the engine's journal")
-    return Verdict(PASS, f"from {_own_instance(check, answer)} in {answer.seconds:.2f} s")
+    return Verdict(PASS, f"from {own_instance(check, answer)} in {answer.seconds:.2f} s")
 
 
 def _tool_call(check: Check, answer: Answer) -> Verdict:
@@ -157,7 +157,7 @@ def _tool_call(check: Check, answer: Answer) -> Verdict:
     if name != TOOL_NAME:
         raise Unusable(f"200, but the call names {name or 'no tool'!r}", "the call was not parsed as a whole", remedy)
     shown = _arguments(arguments, remedy)
-    where = "" if check.get("direct") else f" from {_own_instance(check, answer)}"
+    where = "" if check.get("direct") else f" from {own_instance(check, answer)}"
     return Verdict(PASS, f"{name} {shown}{where} in {answer.seconds:.2f} s")
 
 
@@ -185,7 +185,7 @@ def _arguments(arguments: object, remedy: str) -> str:
     return json.dumps(parsed, ensure_ascii=False)
 
 
-def _own_instance(check: Check, answer: Answer) -> str:
+def own_instance(check: Check, answer: Answer) -> str:
     """Return who answered, after making sure that it is an instance of this model: a fallback would hide a failure."""
     base, fallbacks = answer.headers.get(API_BASE, ""), answer.headers.get(FALLBACKS, "0")
     expected = [str(each).rstrip("/") for each in check.get("api_bases", [])]

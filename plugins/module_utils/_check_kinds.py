@@ -17,9 +17,17 @@ TITLES: Mapping[str, str] = {
     "gateway_models": "{gateway} lists exactly the declared names",
     "gateway_key": "{gateway} refuses a wrong key",
     "gateway_deployments": "{gateway} has loaded every deployment as declared",
+    "gateway_fallbacks": "{gateway} falls back as declared",
     "app_models": "the key of {app} lists exactly its models",
     "app_refused": "the key of {app} opens no other model",
+    "app_timeout": "{model} gives up after {timeout} s",
     "route": "{model} is answered by its own instance",
+    "alias": "{alias} is answered by {model}",
+    "fallback": "{model} is answered by {fallback} when it fails",
+    "tool_certificate": "{model} is certified for tools",
+    "engine_key": "the engine of {model} refuses a wrong key",
+    "engine_counters": "the engine of {model} counts what it answers",
+    "engine_context": "{model} has the declared context",
     "model_identity": "{model} is the model that is loaded",
     "chat_content": "{model} answers with words",
     "tools_rendered": "the prompt of {model} holds the tools",
@@ -29,6 +37,9 @@ TITLES: Mapping[str, str] = {
     "ollama_context": "{model} has the declared context",
     "ollama_gpu": "{model} is on the card",
 }
+
+TOOLS = ("tool_call", "tool_certificate")
+"""The kinds that tell whether a model calls tools."""
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "unit_active": ("units",),
@@ -43,10 +54,17 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "gateway_key": ("url",),
     "gateway_models": ("url", "models"),
     "gateway_deployments": ("url", "deployments"),
+    "gateway_fallbacks": ("url", "fallbacks"),
     "app_models": ("url", "app", "models"),
     "app_refused": ("url", "app"),
+    "app_timeout": ("url", "model", "timeout"),
     "route": ("url", "model", "api_bases"),
+    "alias": ("url", "model", "alias", "api_bases"),
+    "fallback": ("url", "model", "fallback", "api_bases"),
     "tool_call": ("url", "model"),
+    "tool_certificate": ("url", "model", "digest"),
+    **dict.fromkeys(("engine_key", "engine_counters"), ("url", "model", "engine")),
+    "engine_context": ("url", "model", "engine", "context"),
     **dict.fromkeys(
         ("model_identity", "chat_content", "tools_rendered", "tool_forced", "tool_conversation"), ("url", "model")
     ),

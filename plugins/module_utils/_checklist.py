@@ -8,19 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_checks, _providers
+from ansible_collections.lab.llm_stack.plugins.module_utils import (
+    _certificate,
+    _certificate_identity,
+    _gateway_rungs,
+    _ladder,
+    _ollama_checks,
+    _providers,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_split import Process, deployments
 from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering
-from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Instance, Routing, base_url
+from ansible_collections.lab.llm_stack.plugins.module_utils._routing import (
+    Instance,
+    Routing,
+    base_url,
+    key_variable,
+)
 
 
 def checklist(declared: Declaration, routing: Routing, gateways: list[Process]) -> list[dict[str, Any]]:
-    """Give the checks in the order they are worth running: units, ports, the gateway, its names, its routes, tools."""
+    """Give the checks in the order they are worth running: units, ports, instances, the gateway, its names, tools."""
     return [
         *_hosts(declared, routing),
         *_units(routing, gateways),
         *_ports(routing, gateways),
+        *_instances(routing),
         *_gateways(declared, routing, gateways),
         *_ollama(routing),
         *_endurance(declared, routing, gateways),
@@ -97,8 +110,8 @@ def _gateways(declared: Declaration, routing: Routing, gateways: list[Process]) 
         for each in gateways:
             url = base_url(bind, each.port)
             yield from _gateway(host, url, each)
-            yield from _routes(host, url, each, declared, bases)
-            yield from [] if each.app else _tools(host, url, declared, bases)
+            yield from _routes(host, url, each, declared, bases, routing)
+            yield from [] if each.app else _shared(host, url, each, declared, bases, routing)
 
 
 def _gateway(host: str, url: str, each: Process) -> Iterator[dict[str, Any]]:
@@ -108,6 +121,9 @@ def _gateway(host: str, url: str, each: Process) -> Iterator[dict[str, Any]]:
     yield _check("gateway_key", host, url, **where)
     yield _check("gateway_models", host, url, **where, models=each.served)
     yield _check("gateway_deployments", host, url, **where, deployments=deployments(each.config))
+    falls = _gateway_rungs.fallbacks(each.config)
+    if falls:
+        yield _check("gateway_fallbacks", host, url, **where, fallbacks=falls)
     for app, table in each.apps.items():
         names = sorted({*table["models"], *table["aliases"]})
         yield _check("app_models", host, app, url=url, app=app, models=names)
@@ -115,13 +131,21 @@ def _gateway(host: str, url: str, each: Process) -> Iterator[dict[str, Any]]:
 
 
 def _routes(
-    host: str, url: str, each: Process, declared: Declaration, bases: Mapping[str, list[str]]
+    host: str, url: str, each: Process, declared: Declaration, bases: Mapping[str, list[str]], routing: Routing
 ) -> Iterator[dict[str, Any]]:
     """Each name is answered by its own instances; one that stands by, by those of the model that answers for it."""
     names = {f"{each.app.name}/{name}": name for name in each.app.models} if each.app else dict(zip(bases, bases))
     for public, name in sorted(names.items()):
-        by = _answered_by(declared.models[name], declared)
-        yield _check("route", host, public, url=url, model=public, api_bases=bases[name], **by)
+        more = {**_answered_by(declared.models[name], declared), **_sleeps(name, declared, routing)}
+        yield _check("route", host, public, url=url, model=public, api_bases=bases[name], **more)
+
+
+def _sleeps(name: str, declared: Declaration, routing: Routing) -> dict[str, Any]:
+    """The instances that a question to a model may load; the others have it in memory as long as they run."""
+    first = answering(name, declared.models)[0]
+    lazy = [each for each in routing.instances if each.model.name == first and each.engine.shared]
+    found = [{"url": base_url(each.bind, each.port), "name": each.served_name} for each in lazy]
+    return {"sleeps": found} if found else {}
 
 
 def _answered_by(model: Model, declared: Declaration) -> dict[str, str]:
@@ -131,11 +155,47 @@ def _answered_by(model: Model, declared: Declaration) -> dict[str, str]:
     return {"provider": model.provider} if model.provider else {}
 
 
-def _tools(host: str, url: str, declared: Declaration, bases: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
+def _shared(
+    host: str, url: str, each: Process, declared: Declaration, bases: Mapping[str, list[str]], routing: Routing
+) -> Iterator[dict[str, Any]]:
+    """What the gateway that all share does with names: aliases, fallbacks, and the tools of each model."""
+    for alias, target in sorted(declared.aliases.items()):
+        yield _check("alias", host, alias, url=url, model=target, alias=alias, api_bases=bases[target])
+    if _gateway_rungs.may_provoke(each.config):
+        for name, (first, *_rest) in sorted(_gateway_rungs.fallbacks(each.config).items()):
+            if name in declared.models and first in bases:
+                more = {"model": name, "fallback": first, "api_bases": bases[first]}
+                yield _check("fallback", host, name, url=url, **more, **_sleeps(first, declared, routing))
     for name, model in sorted(declared.models.items()):
-        for stream in (False, True) if model.tools and not model.standby else ():
-            subject = f"{name}:{'streamed' if stream else 'whole'}"
-            yield _check("tool_call", host, subject, url=url, model=name, api_bases=bases[name], stream=stream)
+        if model.tools and not model.standby:
+            more = _certified(model, each, routing)
+            yield _check(_certificate.KIND, host, name, url=url, model=name, api_bases=bases[name], **more)
+
+
+def _certified(model: Model, each: Process, routing: Routing) -> dict[str, Any]:
+    """Whom to ask for a model's certificate, and the digest of all that it depends on."""
+    mine = [instance for instance in routing.instances if instance.model.name == model.name]
+    bases = [
+        {"url": base_url(one.bind, one.port), "name": one.served_name, "engine": one.engine.name}
+        | ({"key": key_variable(one.host)} if one.needs_key else {})
+        for one in mine
+    ]
+    deployed = [entry for entry in each.config["model_list"] if entry["model_name"] == model.name]
+    accept = model.options.get("vllm", {}).get("accept_tools")
+    planned = [one.engine.planned([one]) for one in mine]
+    return {
+        "bases": bases,
+        "digest": _certificate_identity.digest(planned, deployed),
+        **({"accept": accept} if accept else {}),
+    }
+
+
+def _instances(routing: Routing) -> Iterator[dict[str, Any]]:
+    """The ladder of each instance that serves one model: key, model, a word of it, counters, context."""
+    for each in _processes(routing):
+        if not each.engine.shared:
+            (planned,) = each.engine.planned([each])["instances"]
+            yield from _ladder.rungs(each.engine.name, planned, base_url(each.bind, each.port), each.host)
 
 
 def _ollama(routing: Routing) -> Iterator[dict[str, Any]]:

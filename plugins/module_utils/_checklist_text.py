@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import TOOLS
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, SKIPPED, WARN, join
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
 
@@ -41,6 +42,6 @@ def _summary(results: Sequence[Row]) -> str:
     hosts = {each["host"] for each in results}
     text = f"{count(len(results), 'check')} on {count(len(hosts), 'host')}: {counts}."
     refused = sorted(
-        {each["model"] for each in results if each["check"] == "tool_call" and each["state"] not in (PASS, WARN)}
+        {each["model"] for each in results if each["check"] in TOOLS and each["state"] not in (PASS, WARN)}
     )
     return f"{text} Not certified for tools: {join(refused)}." if refused else text

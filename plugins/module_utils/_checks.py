@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS, TITLES
 
@@ -110,54 +109,9 @@ def join(words: Iterable[str]) -> str:
     return f"{', '.join(front)} and {last}" if front else last
 
 
-def needs(check: Check, others: Sequence[Check]) -> list[Check]:
-    """Return the checks that must have passed before this one can tell anything.
-
-    A port that a stranger holds is not spoken to: the gateway's key would go to the stranger.
-    """
-    kind = check["check"]
-    if kind == "port_owner":
-        return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
-    if kind in ("ollama_context", "ollama_gpu"):
-        # What the route has just woken can be measured.
-        same = [each for each in of_kind(others, "route") if each["model"] == check["model"]]
-        return [*_owners(check["url"], others), *same]
-    if kind in ("unit_uptime", "journal_clean"):
-        return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
-    if kind == "gateway_alive" or check.get("direct"):
-        return _owners(check["url"], others)
-    if kind in ("gateway_models", "gateway_key", "gateway_deployments", "app_models", "app_refused"):
-        return _alive(check, others)
-    if kind == "route":
-        bases = check.get("api_bases", [])
-        return _alive(check, others) + (_owners(bases[0], others) if len(bases) == 1 else [])
-    if kind == "tool_call":
-        same = [each for each in of_kind(others, "route") if each["model"] == check["model"]]
-        return [each for each in same if each["url"] == check["url"]] or _alive(check, others)
-    return []
-
-
 def of_kind(checks: Iterable[Check], kind: str) -> list[Check]:
     """Pick the checks of one kind."""
     return [check for check in checks if check["check"] == kind]
-
-
-def _alive(check: Check, others: Sequence[Check]) -> list[Check]:
-    return [each for each in of_kind(others, "gateway_alive") if each["url"] == check["url"]]
-
-
-def _owners(url: str, others: Sequence[Check]) -> list[Check]:
-    address = urlsplit(url)
-    owners = of_kind(others, "port_owner")
-    return [each for each in owners if (each["bind"], each["port"]) == (address.hostname, address.port)]
-
-
-def unmet(check: Check, others: Sequence[Check], states: Mapping[str, str]) -> Verdict | None:
-    """Return why a check cannot run, or nothing when all it needs has passed."""
-    failed = [each for each in needs(check, others) if states[each["id"]] in (FAIL, SKIPPED)]
-    if not failed:
-        return None
-    return Verdict(SKIPPED, f"needs this first: {title(failed[0])}")
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -12,22 +12,30 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import (
     _acceptance,
     _answers,
+    _certificate,
+    _certified,
+    _gateway_rungs,
+    _ladder,
     _ollama_checks,
     _probe_host,
     _proc,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import unmet, waits
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
+    PASS,
+    SKIPPED,
     Check,
     Holder,
     Result,
@@ -35,11 +43,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     Verdict,
     judge_port,
     judge_units,
-    needs,
     of_kind,
     redact,
     result,
-    unmet,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
@@ -51,28 +57,39 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Probe:
-    """How to look: the keys of the gateway and the engine, the patience for one answer, and how many at a time."""
+    """How to look: the keys of the gateway and the engines, the patience for one answer, and how many at a time.
+
+    ``budget`` is in seconds, after which no further check begins; 0 for none. A ``deep`` look may load models.
+    """
 
     keys: Mapping[str, str]
     timeout: float
     concurrency: int
+    budget: float = 0
+    deep: bool = False
+    certified: _certified.Certified | None = None
 
     def run(self, checks: Sequence[Check]) -> list[Result]:
         """Run all checks and return the results in the order of the checks."""
         host = observe(checks)
+        start = time.monotonic()
         done: dict[str, Result] = {}
         while pending := [check for check in checks if check["id"] not in done]:
             states = {name: each.state for name, each in done.items()}
-            step = partial(self._one, checks=checks, states=states, host=host)
+            step = partial(self._one, checks=checks, states=states, host=host, begun=start)
             with ThreadPoolExecutor(self.concurrency) as pool:
                 for each in pool.map(step, [check for check in pending if _decided(check, checks, states)]):
                     done[each.id] = each
         return [self._clean(done[check["id"]]) for check in checks]
 
-    def _one(self, check: Check, checks: Sequence[Check], states: Mapping[str, str], host: Observed) -> Result:
+    def _one(
+        self, check: Check, checks: Sequence[Check], states: Mapping[str, str], host: Observed, begun: float
+    ) -> Result:
         start = time.monotonic()
         try:
             blocked = unmet(check, checks, states)
+            if self.budget and start - begun > self.budget:
+                blocked = Verdict(SKIPPED, f"the {self.budget:g} s that all checks may take were over")
             # Who holds a port can be told in any case, and is worth knowing above all when its own unit does not.
             told = check["check"] == "port_owner" and host.holders(check["bind"], check["port"])
             verdict = self._look(check, host) if told or not blocked else blocked
@@ -88,22 +105,59 @@ class Probe:
             return judge_port(check, host.holders(check["bind"], check["port"]))
         if check["check"] in _probe_host.LOOKS:
             return host.fault or _probe_host.LOOKS[check["check"]](check, host.units)
+        return self._spoken({**check, "deep": True} if self.deep else check)
+
+    def _spoken(self, check: Check) -> Verdict:
+        """Look by asking a server."""
+        ask_ = partial(ask, keys=self._keys_for(check), timeout=self.timeout)
+        if check.get("sleeps") and not self.deep:
+            awake = converse(_ladder.asleep(check), ask_)
+            if awake.state != PASS:
+                return awake
+        if check["check"] == _certificate.KIND:
+            return (self.certified or _certified.Certified()).look(
+                check, lambda talk: converse(talk, ask_), self._hidden
+            )
+        for each in (_ladder, _gateway_rungs):
+            if check["check"] in each.KINDS:
+                return converse(each.talk(check), ask_)
         if check["check"] in _acceptance.KINDS:
-            asked = _acceptance.questions(check)
-            return _acceptance.judge(check, [ask(each, self.keys, self.timeout) for each in asked])
+            return _acceptance.judge(check, [*map(ask_, _acceptance.questions(check))])
         if check["check"] in _ollama_checks.KINDS:
-            asked = _ollama_checks.questions(check)
             card = any(os.path.exists(path) for path in _ollama_checks.CARDS)
-            return _ollama_checks.judge(check, [ask(each, self.keys, self.timeout) for each in asked], card)
-        return _answers.judge_answer(check, ask(_answers.question(check), self.keys, self.timeout))
+            return _ollama_checks.judge(check, [*map(ask_, _ollama_checks.questions(check))], card)
+        return _answers.judge_answer(check, ask_(_answers.question(check)))
+
+    def _keys_for(self, check: Check) -> Mapping[str, str]:
+        """The keys, of which that of an engine is that of the check's."""
+        own = self.keys.get(f"engine {check.get('engine')}", "")
+        return {**self.keys, "engine": own or self.keys.get("engine", "")}
+
+    @property
+    def _hidden(self) -> list[str]:
+        return [*self.keys.values()]
 
     def _clean(self, found: Result) -> Result:
-        hidden = [*self.keys.values()]
-        return replace(found, evidence=redact(found.evidence, hidden), cause=redact(found.cause, hidden))
+        told = {name: redact(getattr(found, name), self._hidden) for name in ("evidence", "cause")}
+        return replace(found, **told)
+
+
+T = TypeVar("T")
+
+
+def converse(talk: Generator[Question, Answer, T], ask_: Callable[[Question], Answer]) -> T:
+    """Have a talk: send what it asks, give it what came back, and return what it ends with."""
+    try:
+        question = next(talk)
+        while True:
+            question = talk.send(ask_(question))
+    except StopIteration as end:
+        found: T = end.value
+        return found
 
 
 def _decided(check: Check, checks: Sequence[Check], states: Mapping[str, str]) -> bool:
-    return all(each["id"] in states for each in needs(check, checks))
+    return all(each["id"] in states for each in waits(check, checks))
 
 
 @dataclass(frozen=True)

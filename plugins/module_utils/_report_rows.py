@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import needs
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     PASS,
     SKIPPED,
     WARN,
     Check,
-    needs,
     title,
 )
 

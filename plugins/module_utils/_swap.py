@@ -90,6 +90,9 @@ def _tests(found: Plan, slot: str, model: str | None) -> list[Check]:
     return [check for host in found["slots"][slot]["hosts"] for check in _tests_on(host, found, slot, model)]
 
 
+_OF_UNIT = ("unit_active", "port_owner")
+
+
 def _tests_on(host: str, found: Plan, slot: str, model: str | None) -> Iterator[Check]:
     engine = found["slots"][slot]["engine"]
     for instance in found["hosts"][host][engine]["instances"]:
@@ -97,7 +100,7 @@ def _tests_on(host: str, found: Plan, slot: str, model: str | None) -> Iterator[
             yield from (
                 check
                 for check in found["checklist"]
-                if check["host"] == host and check.get("units") == [instance["unit"]]
+                if check["check"] in _OF_UNIT and check["host"] == host and check["units"] == [instance["unit"]]
             )
             yield from acceptance(engine, instance, base_url(instance["bind"], instance["port"]), host)
 
@@ -105,4 +108,8 @@ def _tests_on(host: str, found: Plan, slot: str, model: str | None) -> Iterator[
 def _of_gateway(found: Plan, models: list[str]) -> list[Check]:
     """What the gateways have to show: all that is declared is loaded, and these models are answered by who should."""
     kinds = ("gateway_alive", "gateway_models", "gateway_deployments")
-    return [each for each in found["checklist"] if each["check"] in kinds or each.get("model") in models]
+    return [
+        each
+        for each in found["checklist"]
+        if each["check"] in kinds or (each["check"] == "route" and each.get("model") in models)
+    ]

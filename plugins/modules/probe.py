@@ -17,10 +17,13 @@ description:
   - It looks at the units of the user manager, at who holds the ports, and asks the gateway and its models over HTTP.
   - A check whose precondition failed is V(skipped) and says which one. A port that something else holds is not spoken
     to, so the gateway's key reaches nobody but the gateway.
+  - An engine that loads its models on demand is not made to load one, and no check begins when the budget is used up.
+  - A model that is declared to call tools is certified for it, and its certificate is kept on the gateway's host.
   - The module does not fail because a check failed; the caller decides. It fails when it cannot run at all.
   - It runs as the account of the stack and needs no session; the manager's address is derived from the account.
 notes:
-  - The checks V(route) and V(tool_call) make the models generate a few tokens.
+  - The checks V(route), V(alias), V(fallback), V(chat_content), V(engine_counters), V(tool_call) and
+    V(tool_certificate) make the models generate a few tokens.
   - No key stands in the results. What a server answers is shown without it.
 extends_documentation_fragment:
   - lab.llm_stack.attributes
@@ -38,6 +41,10 @@ options:
       - A C(tool_call) with C(direct=true) asks an engine at C(url) itself, past the gateway. So do C(model_identity)
         with C(root), a pattern of the path that the model has to come from, C(chat_content), C(tools_rendered),
         C(tool_forced) and C(tool_conversation); each has C(url), C(model), C(direct=true) and the C(engine).
+      - C(engine_key), C(engine_counters) and C(engine_context) with C(context) ask an engine directly as well.
+      - C(alias) with C(alias), C(gateway_fallbacks) with C(fallbacks), C(fallback) with C(fallback) and C(app_timeout)
+        with C(timeout) ask the gateway at C(url). The last two need a gateway that lets a request ask for a failure.
+      - C(tool_certificate) with C(bases), C(api_bases) and C(digest) certifies a model for tools.
       - C(ollama_tools), C(ollama_context) with C(context), and C(ollama_gpu) have C(url), C(model) and C(ollama_name),
         its name at the server. They wake no model, unless C(deep=true).
     type: list
@@ -49,6 +56,34 @@ options:
         engine that is asked directly wants one. It is read there and never returned.
     type: path
     default: ~/.config/llm-stack/litellm/secrets.env
+  engines_directory:
+    description:
+      - Directory on the host with a folder for each engine, whose C(secrets.env) holds its key; for what is asked
+        directly.
+      - A key in O(secrets_file) counts where there is none.
+    type: path
+    default: ~/.config/llm-stack
+  certified_directory:
+    description:
+      - Directory on the host where the certificates for tools are kept. Check mode writes none.
+      - A certificate is void when the model or its configuration changes, after O(certified_seconds), and with
+        O(deep).
+    type: path
+    default: ~/.local/state/llm-stack/certified
+  certified_seconds:
+    description: Seconds for which a certificate counts. While it does, one call through the gateway confirms it.
+    type: int
+    default: 86400
+  deep:
+    description: Whether a question may load a model that is not in memory, and whether certificates are made anew.
+    type: bool
+    default: false
+  budget:
+    description:
+      - Seconds after which no further check begins; those that did not are V(skipped). V(0) is no limit.
+      - A check that has begun ends by itself or after O(timeout) for each answer.
+    type: float
+    default: 0
   apps_directory:
     description: Directory on the host with the connection file of each app, whose key is read there and never returned.
     type: path
@@ -157,6 +192,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import key_of
+from ansible_collections.lab.llm_stack.plugins.module_utils._certified import Certified
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, faults
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
@@ -164,6 +200,11 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
 ARGUMENT_SPEC = {
     "checks": {"type": "list", "elements": "dict", "required": True},
     "secrets_file": {"type": "path", "default": "~/.config/llm-stack/litellm/secrets.env", "no_log": False},
+    "engines_directory": {"type": "path", "default": "~/.config/llm-stack"},
+    "certified_directory": {"type": "path", "default": "~/.local/state/llm-stack/certified"},
+    "certified_seconds": {"type": "int", "default": 86400},
+    "deep": {"type": "bool", "default": False},
+    "budget": {"type": "float", "default": 0},
     "apps_directory": {"type": "path", "default": "~/.config/llm-stack/apps"},
     "timeout": {"type": "float", "default": 30},
     "concurrency": {"type": "int", "default": 4},
@@ -174,11 +215,19 @@ class Refused(Exception):
     """Why nothing can be checked; the text is the message for people."""
 
 
-def keys_of(path: str) -> dict[str, str]:
-    """Read the operators' key and that of engines; a host without a gateway has no such file."""
+ENGINE_KEYS = {"llamacpp": "LLAMA_API_KEY", "vllm": "VLLM_API_KEY"}
+
+
+def keys_of(path: str, engines: str) -> dict[str, str]:
+    """Read the operators' key and those of engines, here and behind the gateway; a file may be missing."""
     found = variables(Path(path))
-    keys = [found.get(name, "") for name in ("LLAMA_API_KEY", "VLLM_API_KEY")]
-    return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": next(filter(None, keys), "")}
+    keys = [found.get(name, "") for name in ENGINE_KEYS.values()]
+    behind = {name: value for name, value in found.items() if name.startswith("LLM_STACK_INSTANCE_KEY_")}
+    own = {
+        f"engine {engine}": variables(Path(engines, engine, "secrets.env")).get(name, "")
+        for engine, name in ENGINE_KEYS.items()
+    }
+    return {"right": found.get("LITELLM_MASTER_KEY", ""), "engine": next(filter(None, keys), ""), **own, **behind}
 
 
 def app_keys(checks: list[dict[str, Any]], directory: str) -> dict[str, str]:
@@ -195,20 +244,22 @@ def variables(file: Path) -> dict[str, str]:
         raise Refused(f"The keys in {file} cannot be read: {error.strerror}.") from error
 
 
-def prepare(params: dict[str, Any]) -> Probe:
+def prepare(params: dict[str, Any], check_mode: bool = False) -> Probe:
     """Make sure that the checks can run, and give them the keys."""
     wrong = faults(params["checks"])
     if wrong:
         raise Refused("\n".join(wrong))
-    keys = {**keys_of(params["secrets_file"]), **app_keys(params["checks"], params["apps_directory"])}
-    return Probe(keys, params["timeout"], params["concurrency"])
+    engines = keys_of(params["secrets_file"], params["engines_directory"])
+    keys = {**engines, **app_keys(params["checks"], params["apps_directory"])}
+    certified = Certified(params["certified_directory"], params["certified_seconds"], kept=not check_mode)
+    return Probe(keys, params["timeout"], params["concurrency"], params["budget"], params["deep"], certified)
 
 
 def main() -> None:
     """Run the checks and return what they found."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        probe = prepare(module.params)
+        probe = prepare(module.params, module.check_mode)
     except Refused as reason:
         module.fail_json(msg=str(reason))
     module.no_log_values.update(filter(None, probe.keys.values()))

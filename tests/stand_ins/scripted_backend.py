@@ -100,12 +100,18 @@ class Turn:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says, in how many pieces it comes when streamed, and what it cost."""
+    """What the model says, in how many pieces it comes when streamed, and what it cost.
+
+    Where it does more than speak, ``message`` and ``deltas`` have that in the words of the API.
+    """
 
     pieces: tuple[str, ...] = (ANSWER,)
     interval: float = 0.0
     tokens: int = 10
     finish: str = "stop"
+    message: Mapping[str, Any] | None = None
+    deltas: tuple[Mapping[str, Any], ...] = ()
+    prompt: int = 1
 
 
 def ok(_turn: Turn) -> Answer:
@@ -180,16 +186,15 @@ def behaviour(model: str) -> tuple[Callable[[Turn], Answer], float]:
 
 def whole(model: str, answer: Answer) -> dict[str, Any]:
     """The answer in one piece."""
-    message = {"role": "assistant", "content": "".join(answer.pieces).strip()}
-    usage = {"prompt_tokens": 1, "completion_tokens": answer.tokens - 1, "total_tokens": answer.tokens}
+    message = answer.message or {"role": "assistant", "content": "".join(answer.pieces).strip()}
+    usage = {"prompt_tokens": answer.prompt, "completion_tokens": answer.tokens - 1, "total_tokens": answer.tokens}
     choice = {"index": 0, "message": message, "finish_reason": answer.finish}
     return {**_base("chat.completion", model), "choices": [choice], "usage": usage}
 
 
 def chunks(model: str, answer: Answer) -> Iterator[dict[str, Any]]:
     """The answer in its pieces, and the end."""
-    for piece in answer.pieces:
-        delta = {"role": "assistant", "content": piece}
+    for delta in answer.deltas or [{"role": "assistant", "content": piece} for piece in answer.pieces]:
         yield {
             **_base("chat.completion.chunk", model),
             "choices": [{"index": 0, "delta": delta, "finish_reason": None}],

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import needs, unmet
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     PASS,
@@ -20,10 +21,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     faults,
     judge_port,
     judge_units,
-    needs,
     redact,
     title,
-    unmet,
 )
 
 URL, BASE = "http://127.0.0.1:4000", "http://127.0.0.1:8080/v1"

@@ -74,7 +74,7 @@ def test_both_are_tested_on_every_host_and_through_the_gateway() -> None:
     assert shown["leaving"] == [(host, kind) for host in ("gpu-01", "gpu-02") for kind in (*basic, *tools)]
     loaded = ["gateway_alive", "gateway_models", "gateway_deployments"]
     assert [kind for _host, kind in shown["gateway"]] == [*loaded, "route", "route"]
-    assert [kind for _host, kind in shown["gateway_back"]] == [*loaded, "route", "route", "tool_call", "tool_call"]
+    assert [kind for _host, kind in shown["gateway_back"]] == [*loaded, "route", "route"]
     assert [faults(checks) for checks in tests.values()] == [[], [], [], []]
 
 

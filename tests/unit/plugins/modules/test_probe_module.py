@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS
 from ansible_collections.lab.llm_stack.plugins.modules import probe
 
 
@@ -17,6 +18,11 @@ def params(secrets: Path, *checks: dict[str, Any]) -> dict[str, Any]:
         "checks": list(checks),
         "secrets_file": str(secrets),
         "apps_directory": str(secrets.parent / "apps"),
+        "engines_directory": str(secrets.parent),
+        "certified_directory": str(secrets.parent / "certified"),
+        "certified_seconds": 3600,
+        "deep": False,
+        "budget": 0.0,
         "timeout": 30.0,
         "concurrency": 4,
     }
@@ -38,11 +44,12 @@ def test_the_documented_result_is_the_real_one() -> None:
 def test_keys_come_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "secrets.env"
     file.write_text('# ours\nLITELLM_MASTER_KEY=sk-one\nLLAMA_API_KEY="two"\n')
-    assert probe.prepare(params(file)).keys == {"right": "sk-one", "engine": "two"}
+    keys = {"right": "sk-one", "engine": "two", "engine llamacpp": "", "engine vllm": ""}
+    assert probe.prepare(params(file)).keys == keys
 
 
 def test_a_host_without_a_gateway_has_no_keys(tmp_path: Path) -> None:
-    assert probe.prepare(params(tmp_path / "none")).keys == {"right": "", "engine": ""}
+    assert not any(probe.prepare(params(tmp_path / "none")).keys.values())
 
 
 def test_the_keys_of_apps_come_from_their_own_files(tmp_path: Path) -> None:
@@ -53,7 +60,10 @@ def test_the_keys_of_apps_come_from_their_own_files(tmp_path: Path) -> None:
         for app in ("editor", "mail")
     ]
     keys = probe.prepare(params(tmp_path / "secrets.env", *checks)).keys
-    assert keys == {"right": "", "engine": "", "app editor": "sk-editor", "app mail": ""}
+    assert {name: key for name, key in keys.items() if name.startswith("app ")} == {
+        "app editor": "sk-editor",
+        "app mail": "",
+    }
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -66,8 +76,6 @@ def test_checks_that_cannot_run_are_refused_together(tmp_path: Path) -> None:
         probe.prepare(params(tmp_path / "none", {"check": "route"}, {"id": "a", "host": "b", "check": "magic"}))
     assert str(refused.value) == (
         "checks[0]: id, host, url, model and api_bases are missing.\n"
-        "checks[1].check: 'magic' is no kind of check. Known: app_models, app_refused, chat_content, "
-        "gateway_alive, gateway_deployments, gateway_key, gateway_models, model_identity, "
-        "ollama_context, ollama_gpu, ollama_tools, port_owner, route, tool_call, tool_conversation, tool_forced, "
-        "tools_rendered, unit_active."
+        "checks[1].check: 'magic' is no kind of check. "
+        f"Known: {', '.join(sorted(PARAMETERS))}."
     )
