@@ -37,7 +37,7 @@ def serving(stack: Stack) -> tuple[str, str]:
 
 def of_ollama(played: Played) -> list[str]:
     """The modules that ran for the role on the host; what checks its variables stays on the controller."""
-    names = [step.action for step in played.steps if "llama" in step.task]
+    names = [step.action for step in played.steps if "ollama :" in step.task or "Ollama" in step.task]
     return [name for name in names if name != "ansible.builtin.validate_argument_spec"]
 
 
@@ -78,6 +78,12 @@ def test_the_unit_ends_with_all_it_started(stack: Stack) -> None:
     properties = stack.show("ollama.service")
     assert (properties["KillMode"], properties["MemoryDenyWriteExecute"]) == ("control-group", "no")
     assert properties["UnitFileState"] == "enabled"
+
+
+def test_an_update_looks_at_every_model_and_finds_nothing_new() -> None:
+    played = deploy({"ollama_update": "true"})
+    assert "lab.llm_stack.ollama_model" in of_ollama(played)
+    assert (played.items, played.changed) == (set(), 0), played.output
 
 
 # What goes wrong
