@@ -13,6 +13,7 @@ import ollama_servers as servers
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_checks
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import needs
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import Verdict, faults, title
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
 from ollama_servers import TINY, call
@@ -181,6 +182,12 @@ def test_a_model_gets_the_checks_that_its_declaration_calls_for() -> None:
     assert kinds(Model(standby=True)) == ["ollama_tools", "ollama_context"]
     off = {"ollama": {"parameters": {"num_gpu": 0}}}
     assert kinds(Model(options=off)) == ["ollama_tools", "ollama_context"]
+
+
+def test_a_model_is_measured_after_its_route_has_woken_it() -> None:
+    measured = {**CHECK, "check": "ollama_gpu", "direct": True}
+    route = {"id": "route:chat", "host": "gpu-01", "check": "route", "url": "http://127.0.0.1:4000", "model": "chat"}
+    assert needs(measured, [route, {**route, "id": "route:other", "model": "other"}, measured]) == [route]
 
 
 @pytest.mark.parametrize("kind", servers.KINDS)
