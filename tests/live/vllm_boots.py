@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -100,27 +101,27 @@ def outcome() -> dict[str, str]:
 
 
 def is_served() -> bool:
-    return (
-        on_host(
-            f"curl --silent --max-time 2 --output /dev/null --write-out '%{{http_code}}' "
-            f"http://127.0.0.1:{PORT}/health || true"
-        )
-        == "200"
-    )
+    return on_host(f"{SERVED} && echo yes || true") == "yes\n"
+
+
+SERVED = f"curl --silent --fail --max-time 2 --output /dev/null http://127.0.0.1:{PORT}/health"
+OVER = "! systemctl --user is-active --quiet vllm"
+
+
+def until(condition: str) -> None:
+    """Wait on the host, where looking costs little, until a condition of the shell holds."""
+    on_host(f"for i in $(seq {LONGEST}); do {{ {condition}; }} && exit; sleep 1; done; exit 1", "deploy")
 
 
 def wait(case: Case) -> float:
     """Wait until the start has gone well or badly, and do what the case does meanwhile; return the seconds."""
     began = time.monotonic()
-    pending = case.meanwhile
-    while time.monotonic() - began < LONGEST:
-        if pending and re.search(case.at, log()):
-            on_host(pending + "; true")
-            pending = ""
-        if outcome()["ActiveState"] != "active" or (is_served() and not case.meanwhile):
-            return time.monotonic() - began
-        time.sleep(0.3)
-    raise SystemExit(f"{case.log}: neither served nor ended within {LONGEST} s")
+    if case.meanwhile:
+        said = f"journalctl --user --quiet --output=cat --unit=vllm | grep -qE {shlex.quote(case.at)}"
+        until(f"{OVER} || {said}")
+        on_host(f"{case.meanwhile}; true")
+    until(OVER if case.meanwhile else f"{OVER} || {SERVED}")
+    return time.monotonic() - began
 
 
 def neutral(text: str) -> str:
