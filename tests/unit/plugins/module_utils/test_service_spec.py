@@ -136,7 +136,9 @@ def test_the_home_of_the_account_is_written_where_its_mark_stands() -> None:
         ),
         *(
             pytest.param(
-                unit(name), f"units[0].name: '{name}' is no name of a service, socket or timer unit.", id=f"no unit: {name}"
+                unit(name),
+                f"units[0].name: '{name}' is no name of a service, socket or timer unit.",
+                id=f"no unit: {name}",
             )
             for name in ("a", "a.target", "a b.service", "../a.service", "a/b.service", ".service")
         ),

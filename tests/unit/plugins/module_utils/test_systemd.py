@@ -129,7 +129,8 @@ def test_one_call_answers_for_all_units(command: Command) -> None:
     }
     asked = ",".join((_systemd.PROPERTIES, *_systemd.REMEMBERED))
     assert calls.read_text() == (
-        f"--user --no-pager show --timestamp=unix --property {asked} -- llamacpp-tiny.service litellm.socket no.service\n"
+        f"--user --no-pager show --timestamp=unix --property {asked} -- "
+        "llamacpp-tiny.service litellm.socket no.service\n"
     )
 
 
