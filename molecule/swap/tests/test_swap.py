@@ -124,7 +124,7 @@ def test_a_model_that_cannot_work_is_refused_while_the_other_serves(coder: Stack
 
 def test_a_server_that_is_killed_while_it_starts_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
     with unbroken(coder, *ASKED):
-        killer = coder.when(f'{STARTING} && [ "$({MAIN_PID})" != 0 ]', f"kill -9 $({MAIN_PID}) && echo killed")
+        killer = coder.when(f'pid=$({MAIN_PID}) && [ "$pid" != 0 ]', "kill -9 $pid && echo killed")
         played = swap("dolphin")
         assert killer.communicate(timeout=60)[0] == "killed\n"
     assert played.code != 0, played.output
