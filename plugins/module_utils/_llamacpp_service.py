@@ -64,17 +64,17 @@ def llamacpp_service(
                 _unit(config, servers[_kind(each)], home, ready_timeout, each, relations(each, instances))
                 for each in instances
             ],
-            "requires": [
-                *(need for each in servers.values() for need in each.requires),
-                *map(_model, instances),
-                *requirements(looked_at),
-            ],
+            "requires": [*_installed(servers), *map(_model, instances), *requirements(looked_at)],
         },
         "preflight": looked_at,
         "models": [_fetched(each) for each in instances if each["source"]["origin"] != "host"],
         "releases": [archive for each in servers.values() for archive in each.releases],
         "python": servers["python"].build if "python" in servers else {},
     }
+
+
+def _installed(servers: Mapping[str, Software]) -> list[Mapping[str, str]]:
+    return [need for each in servers.values() for need in each.requires]
 
 
 def _servers(
