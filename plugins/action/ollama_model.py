@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 MODULE = "lab.llm_stack.ollama_model"
-SLICE_SECONDS = 20
+SLICE_SECONDS = 60.0
 
 
 class ActionModule(ActionBase):
@@ -23,6 +23,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = {"slice": SLICE_SECONDS, **self._task.args}
         before: list[dict[str, Any]] = []
+        last: dict[str, Any] = {}
         while True:
             answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
             answer["items"] = [*before, *(answer.get("items") or [])]
@@ -31,9 +32,17 @@ class ActionModule(ActionBase):
                 break
             before = answer["items"]
             Display().display(f"  {told(answer['unfinished'])}")
+            # A server that begins a paused download anew would never end it in slices of one length.
+            args["slice"] *= 1 if moved(last, answer["unfinished"]) else 2
+            last = answer["unfinished"]
         if not self._task.diff:
             answer.pop("diff", None)
         return {**result, **answer}
+
+
+def moved(last: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell whether a slice brought the download any further."""
+    return last.get("status") != now.get("status") or int(now.get("completed") or 0) > int(last.get("completed") or 0)
 
 
 def told(line: Mapping[str, Any]) -> str:
