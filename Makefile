@@ -30,7 +30,7 @@ deploy: .venv/.deploy  ## converge the hosts to the declaration, then show that 
 	$(if $(findstring --check,$(ARGS)),,$(play) playbooks/validate.yml)
 
 validate: .venv/.deploy  ## show with evidence that what runs is what is declared; changes nothing
-	$(play) playbooks/validate.yml $(ARGS)
+	ANSIBLE_CALLBACKS_ENABLED=lab.llm_stack.validate $(play) playbooks/validate.yml $(ARGS)
 
 status: .venv/.deploy  ## look at every promise and write reports/: a page, Markdown, JSON, JUnit, metrics, alerts
 	$(play) playbooks/status.yml $(ARGS)

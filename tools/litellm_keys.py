@@ -77,7 +77,9 @@ def general_settings() -> dict[str, str]:
 
     read = names_in(sources("proxy"), r"general_settings(?:\.get\(|\[)\s*\"([a-z_0-9]+)\"")
     fields = {name: kind(field.annotation) for name, field in ConfigGeneralSettings.model_fields.items()}
-    return {**dict.fromkeys(read, "any"), **fields}
+    # These are read by the name of a constant, and only the literal true counts.
+    switches = names_in(sources("proxy"), r"_CONFIG_KEY: Final = \"([a-z_0-9]+)\"")
+    return {**dict.fromkeys(read, "any"), **dict.fromkeys(switches, "bool"), **fields}
 
 
 def litellm_settings() -> dict[str, str]:

@@ -238,7 +238,8 @@ GENERAL_SETTINGS: Mapping[str, str] = _table(
     """,
     bool="""
     allow_cli_sso_verification_uri_complete allow_unmanaged_response_ids apply_user_budget_to_team_keys
-    background_health_checks cancel_on_disconnect dangerously_permit_weak_or_unset_master_key
+    background_health_checks cancel_on_disconnect dangerously_allow_mock_testing_request_params
+    dangerously_permit_weak_or_unset_master_key
     database_disable_prepared_statements disable_auto_add_proxy_admin_to_teams disable_budget_reservation
     disable_env_credential_login disable_password_login_when_sso_enabled disable_responses_id_security
     enable_claude_code_gateway enable_openai_websocket_passthrough enable_public_model_hub

@@ -118,9 +118,10 @@ class Probe:
             return (self.certified or _certified.Certified()).look(
                 check, lambda talk: converse(talk, ask_), self._hidden
             )
-        for each in (_ladder, _gateway_rungs):
-            if check["check"] in each.KINDS:
-                return converse(each.talk(check), ask_)
+        if check["check"] in _ladder.KINDS:
+            return converse(_ladder.talk(check), ask_)
+        if check["check"] in _gateway_rungs.KINDS:
+            return converse(_gateway_rungs.talk(check), ask_)
         if check["check"] in _acceptance.KINDS:
             return _acceptance.judge(check, [*map(ask_, _acceptance.questions(check))])
         if check["check"] in _ollama_checks.KINDS:
@@ -138,8 +139,8 @@ class Probe:
         return [*self.keys.values()]
 
     def _clean(self, found: Result) -> Result:
-        told = {name: redact(getattr(found, name), self._hidden) for name in ("evidence", "cause")}
-        return replace(found, **told)
+        hidden = self._hidden
+        return replace(found, evidence=redact(found.evidence, hidden), cause=redact(found.cause, hidden))
 
 
 T = TypeVar("T")
