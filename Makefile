@@ -23,7 +23,7 @@ help:
 	@sed -nE 's/^## (.*)/\n\1/p; s/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14
 
 ## Operate
-.PHONY: deploy validate status swap destroy
+.PHONY: deploy validate status drift swap watch unwatch destroy
 deploy: .venv/.deploy  ## converge the hosts to the declaration, then show that every promise holds
 	$(if $(local),tools/local-host up)
 	$(play) playbooks/deploy.yml $(ARGS)
