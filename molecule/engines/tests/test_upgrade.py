@@ -41,6 +41,17 @@ def test_an_upgrade_keeps_the_models_and_restarts_once(stack: Stack) -> None:
     assert_clean(release("b11670"))
 
 
+def test_going_back_to_the_release_before_needs_no_download(stack: Stack) -> None:
+    deploy(release("b11670"))
+    stack.root("systemctl kill --signal=STOP mirror")
+    try:
+        deploy(release("b11669"))
+    finally:
+        stack.root("systemctl kill --signal=CONT mirror")
+    assert program(stack, "tiny").startswith(f"{RELEASES}/b11669-")
+    assert said(stack, "tiny") == "Hello from the tiny test model."
+
+
 def test_a_release_that_does_not_generate_is_taken_back(stack: Stack) -> None:
     deploy(release("b11670"))
     files = models(stack)
@@ -54,17 +65,6 @@ def test_a_release_that_does_not_generate_is_taken_back(stack: Stack) -> None:
     ]
     assert models(stack) == files
     assert_clean(release("b11670"))
-
-
-def test_going_back_to_the_release_before_needs_no_download(stack: Stack) -> None:
-    deploy(release("b11670"))
-    stack.root("systemctl kill --signal=STOP mirror")
-    try:
-        deploy(release("b11669"))
-    finally:
-        stack.root("systemctl kill --signal=CONT mirror")
-    assert program(stack, "tiny").startswith(f"{RELEASES}/b11669-")
-    assert said(stack, "tiny") == "Hello from the tiny test model."
 
 
 def test_a_release_without_a_checksum_is_refused_before_anything_stops(stack: Stack) -> None:

@@ -13,11 +13,11 @@ Environment: MAINPID, set by systemd; LLAMA_API_KEY, when the server wants a key
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 import urllib.error
@@ -48,9 +48,9 @@ def busy(base: str) -> bool:
             return any(slot.get("is_processing") for slot in json.loads(fetch(f"{base}/slots")))
         except (OSError, ValueError, AttributeError):
             return False
-    except (OSError, ValueError) as error:
-        # One that has no time to answer this has too much to do.
-        return isinstance(getattr(error, "reason", error), socket.timeout)
+    except (OSError, http.client.HTTPException) as error:
+        # One that takes the connection and has no time for an answer has too much to do.
+        return not isinstance(getattr(error, "reason", error), ConnectionRefusedError)
 
 
 def gone(pid: int) -> bool:
