@@ -197,6 +197,18 @@ HOST = (
         "Correct the owner or the mode of that path.",
     ),
     Row(
+        "address",
+        r"\[Errno 99\]",
+        "The address to listen on is not one of this host.",
+        "Correct llm_stack_address, or leave it out to listen on the host itself only.",
+    ),
+    Row(
+        "port-denied",
+        r"\[Errno 13\] (?:error while attempting to bind|Permission denied$)",
+        "The account of the service may not listen on this port.",
+        "Declare a port from 1024 upwards.",
+    ),
+    Row(
         "out-of-memory-killed",
         r"oom-kill|Out of memory|Killed process",
         "The kernel killed the process for lack of memory.",

@@ -152,7 +152,7 @@ CASES = (
         before=f"systemd-run --quiet --unit=holder python3 -m http.server {PORT} --bind 127.0.0.1 && sleep 1",
         after="systemctl stop holder",
     ),
-    Case("vllm-port-in-use.address", {"host": "203.0.113.7"}),
+    Case("vllm-address", {"host": "203.0.113.7"}),
     Case("vllm-port-denied", {"port": 80}),
     Case("vllm-shared-memory", before="fallocate --length 900M /dev/shm/filled", after="rm /dev/shm/filled"),
     Case(
