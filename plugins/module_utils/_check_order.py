@@ -28,9 +28,6 @@ def needs(check: Check, others: Sequence[Check]) -> list[Check]:
         return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
     if kind in ("unit_uptime", "journal_clean"):
         return [each for each in of_kind(others, "unit_active") if set(each["units"]) & set(check["units"])]
-    if kind in ("ollama_context", "ollama_gpu"):
-        # What the route has just woken can be measured.
-        return [*_below(check, others), *(each for each in of_kind(others, "route") if each["model"] == check["model"])]
     if kind == "gateway_alive" or check.get("direct"):
         return _below(check, others)
     if kind in _OF_GATEWAY:
@@ -48,7 +45,7 @@ _OF_GATEWAY = (
     *("gateway_models", "gateway_key", "gateway_deployments", "gateway_fallbacks"),
     *("app_models", "app_refused", "app_timeout"),
 )
-_OF_ROUTE = ("tool_call", "tool_certificate", "alias")
+_OF_ROUTE = ("tool_call", "tool_certificate", "alias", "fallback")
 # On the ladder of an instance, what comes before what.
 _BELOW = {
     "model_identity": "engine_key",

@@ -13,7 +13,7 @@ import ollama_servers as servers
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_checks
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
-from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import needs
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import needs, waits
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import Verdict, faults, title
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
 from ollama_servers import TINY, call
@@ -187,7 +187,10 @@ def test_a_model_gets_the_checks_that_its_declaration_calls_for() -> None:
 def test_a_model_is_measured_after_its_route_has_woken_it() -> None:
     measured = {**CHECK, "check": "ollama_gpu", "direct": True}
     route = {"id": "route:chat", "host": "gpu-01", "check": "route", "url": "http://127.0.0.1:4000", "model": "chat"}
-    assert needs(measured, [route, {**route, "id": "route:other", "model": "other"}, measured]) == [route]
+    others = [route, {**route, "id": "route:other", "model": "other"}, measured]
+    assert waits(measured, others) == [route]
+    # One that was not woken can be told what is written into it.
+    assert needs(measured, others) == []
 
 
 @pytest.mark.parametrize("kind", servers.KINDS)
