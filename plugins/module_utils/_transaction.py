@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove, switch_symlink, write_atomic
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_files
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import reload_needed
@@ -23,7 +23,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     ChangeError,
     Comparison,
     Decision,
-    FileFound,
     Found,
     Wanted,
 )
@@ -35,6 +34,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import (
     enable_linger,
     unset_variables,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._undo import has_changed, put_back
 
 RESTORE_TIMEOUT = 600.0
 """Seconds that the previous version may take to serve again; it is given more patience than a new one."""
@@ -117,6 +117,9 @@ class Transaction:
         self.on_step("write-late")
         if self._write(late=True):
             self.manager.systemctl("daemon-reload")
+            # A unit that was gone from the disk may still have been enabled, which shows only now.
+            idle = [name for d in self.comparison.decisions for name in d.spec.instances() if name != d.serving]
+            self._order("disable", [n for n, u in read_units(self.manager, idle).items() if u.file_state == "enabled"])
         self.on_step("prune")
         self._prune()
 
@@ -199,7 +202,8 @@ class Transaction:
         for name in decision.retire:
             if self.found.unit(name).file_state == "enabled":
                 self.manager.systemctl("disable", "--quiet", "--", name)
-            self.manager.systemctl("stop", "--no-block", "--", name)
+            if self.found.unit(name).alive:
+                self.manager.systemctl("stop", "--no-block", "--", name)
 
     def _prune(self) -> None:
         """Remove exactly what the manifest says we made and the declaration no longer has."""
@@ -241,7 +245,7 @@ class Transaction:
         units = read_units(self.manager, names)
         enabled = {name for name in names if units[name].file_state == "enabled"}
         # A socket stays bound as it was started, and cannot be bound anew while a service holds it.
-        rebind = any(path.endswith(".socket") and _differs(path, file) for path, file in snapshot.files.items())
+        rebind = any(path.endswith(".socket") and has_changed(path, file) for path, file in snapshot.files.items())
         running = [name for name in names if units[name].active not in ("inactive", "failed")]
         newcomers = [name for name in running if name not in snapshot.active]
         # The new colour may serve on until the old one is back; anything else could hold the old one's port.
@@ -251,11 +255,12 @@ class Transaction:
         self._reset_failed(names)
         self._order("disable", enabled - {*snapshot.enabled})
         for path, file in snapshot.files.items():
-            _put_file_back(path, file)
+            put_back(path, file)
         self.manager.systemctl("daemon-reload")
         self._order("enable", {*snapshot.enabled} - enabled)
         took = self._serve_again(snapshot.active)
-        self._order("stop", newcomers)
+        # Whose file is gone by now cannot be stopped once more.
+        self._order("stop", [name for name, unit in read_units(self.manager, newcomers).items() if unit.alive])
         self.state.drop_snapshot()
         if not snapshot.active:
             return "Nothing served before, so nothing serves now; the files are as they were."
@@ -282,18 +287,3 @@ class Transaction:
     def _tell(error: Exception, now_serving: str) -> str:
         lines = getattr(error, "lines", ())
         return "\n".join([str(error), *(f"    {line}" for line in lines), now_serving])
-
-
-def _put_file_back(path: str, file: FileFound) -> None:
-    if file.link:
-        switch_symlink(path, file.link)
-    elif file.content is not None:
-        if _differs(path, file):
-            write_atomic(path, file.content, file.mode)
-    elif not file.strange:
-        remove(path)
-
-
-def _differs(path: str, file: FileFound) -> bool:
-    now = read_file(path)
-    return (now.content, now.mode) != (file.content, file.mode)

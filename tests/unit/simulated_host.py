@@ -27,6 +27,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils import (
     _service_read,
     _state,
     _transaction,
+    _undo,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
@@ -280,6 +281,8 @@ class SimulatedHost:
         for user in self._users(name):
             self._stop(user.name)
         unit = self.unit(name)
+        if unit.text is None and unit.active == "inactive":
+            raise ManagerError(f"systemctl --user stop -- {name}: Failed to stop {name}: Unit {name} not loaded.")
         unit.start_after_stop = False
         for other in self.units.values():
             other.heirs = [heir for heir in other.heirs if heir != name]
@@ -564,9 +567,9 @@ def simulated_host(home: Path) -> Iterator[SimulatedHost]:
         patch.setattr(_service_read, "read_file", host.read_file)
         patch.setattr(_readiness, "time", host)
         patch.setattr(_transaction, "enable_linger", host.enable_linger)
-        for module in (_transaction, _state):
+        for module in (_transaction, _state, _undo):
             patch.setattr(module, "write_atomic", host.write)
+        for module in (_removal, _state, _undo):
             patch.setattr(module, "remove", host.remove)
-        patch.setattr(_removal, "remove", host.remove)
         patch.setattr(os, "fsync", lambda _descriptor: None)
         yield host

@@ -17,5 +17,5 @@ def test_only_a_run_that_changes_something_makes_the_directory_of_the_lock(
     tmp_path: Path, wanted: str, there: bool
 ) -> None:
     state = State(str(tmp_path / "llm-stack"), "example")
-    with _alone(SimpleNamespace(params={"state": wanted, "holder": "a test"}), state):
+    with _alone(SimpleNamespace(params={"state": wanted, "holder": "a test", "break_lock": ""}), state):
         assert (tmp_path / "llm-stack/lock").exists() == there

@@ -229,6 +229,12 @@ def edited_config_of_the_idle_colour(host: SimulatedHost) -> None:
     host.edit(at(host, "~/.config/example/b/config"), b"answer=other\n")
 
 
+def idle_colour_enabled_and_gone(host: SimulatedHost) -> None:
+    host.systemctl("enable", "gateway@b.service")
+    at(host, f"{UNITS}/gateway@b.service").unlink()
+    host.systemctl("daemon-reload")
+
+
 def lost_key(host: SimulatedHost) -> None:
     at(host, KEY).unlink()
 
@@ -362,6 +368,11 @@ DRIFT: list[object] = [
         edited_config_of_the_idle_colour,
         [("file", "~/.config/example/b/config", "other content")],
         id="an edited config of the idle colour restarts nothing",
+    ),
+    pytest.param(
+        idle_colour_enabled_and_gone,
+        [("unit-file", f"{UNITS}/gateway@b.service", "absent")],
+        id="the idle colour is gone from the disk",
     ),
     pytest.param(
         no_colour_runs,
