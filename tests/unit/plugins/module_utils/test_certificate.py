@@ -20,7 +20,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Ques
 from ansible_collections.lab.llm_stack.plugins.module_utils._certified import Certified
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, WARN, Verdict
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import ask, converse
-from ansible_collections.lab.llm_stack.plugins.module_utils._tool_shapes import SHAPES, words
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_shapes import words
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_shapes_table import SHAPES
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "stand_ins"))
 
