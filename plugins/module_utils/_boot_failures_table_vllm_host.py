@@ -60,6 +60,14 @@ MEMORY = (
 
 # What the host lacks.
 PLATFORM = (
+    # Only a build for the CPU needs it; what is missing is warned of first, and what it holds is then not found.
+    Row(
+        "system-library",
+        r"Failed to import from vllm\._C\w*: ImportError\('(?P<library>(?!libcu)[^:']+): cannot open shared object file",
+        "The host lacks the library \\g<library>.",
+        "Install its Debian package; libnuma.so.1 is in libnuma1.",
+        then=r"has no attribute|EngineCore failed to start",
+    ),
     Row(
         "driver",
         r"NVIDIA driver on your system is too old|unsupported toolchain|driver version is insufficient",
@@ -93,8 +101,8 @@ PLATFORM = (
     ),
     Row(
         "shared-memory",
-        r"/dev/shm/nccl|creating shared memory",  # noqa: S108 - it is looked for, not written to
-        "The shared memory through which the cards exchange data is too small or closed.",
+        r"/dev/shm/nccl|creating shared memory|Insufficient space in /dev/shm",
+        "The shared memory through which the processes of the engine exchange data is too small or closed.",
         "Enlarge /dev/shm.",
     ),
     Row(
