@@ -63,7 +63,7 @@ PLATFORM = (
     # Only a build for the CPU needs it; what is missing is warned of first, and what it holds is then not found.
     Row(
         "system-library",
-        r"Failed to import from vllm\._C\w*: ImportError\('(?P<library>(?!libcu)[^:']+): cannot open shared object file",
+        r"Failed to import from vllm\._C\w*: ImportError\('(?P<library>(?!libcu)[^:']+): cannot open",
         "The host lacks the library \\g<library>.",
         "Install its Debian package; libnuma.so.1 is in libnuma1.",
         then=r"has no attribute|EngineCore failed to start",
@@ -101,7 +101,7 @@ PLATFORM = (
     ),
     Row(
         "shared-memory",
-        r"/dev/shm/nccl|creating shared memory|Insufficient space in /dev/shm",
+        r"/dev/shm/nccl|creating shared memory|Insufficient space in /dev/shm",  # noqa: S108 - it is looked for
         "The shared memory through which the processes of the engine exchange data is too small or closed.",
         "Enlarge /dev/shm.",
     ),
