@@ -17,8 +17,8 @@ description:
   - The exit status is 0 where every promise is kept, 10 where one is not, 11 where all are but something is to be
     looked at, which counts only with O(strict). A run that went wrong keeps Ansible's 2, one with unreachable hosts
     its 4.
-  - It acts on playbooks named C(validate.yml) and C(status.yml) alone, so that it may stay enabled. Without it
-    C(validate.yml) ends with 2 where a promise is not kept.
+  - It acts on playbooks named C(validate.yml) alone, so that it may stay enabled. Without it they end with 2 where a
+    promise is not kept.
 requirements:
   - C(callbacks_enabled) has to name it.
 options:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ansible.executor.task_result import CallbackTaskResult
     from ansible.playbook import Playbook
 
-PLAYBOOKS = ("validate.yml", "status.yml")
+PLAYBOOK = "validate.yml"
 VERDICT = "Say which promise is not kept"
 """The task that fails because a promise is not kept, and for no other reason."""
 
@@ -64,7 +64,7 @@ class CallbackModule(CallbackBase):
         self._verdicts: dict[str, int] = {}
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
-        self._active = Path(str(playbook._file_name)).name in PLAYBOOKS
+        self._active = Path(str(playbook._file_name)).name == PLAYBOOK
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         from ansible_collections.lab.llm_stack.plugins.module_utils._exit_status import PROBE
@@ -74,7 +74,7 @@ class CallbackModule(CallbackBase):
             self._results += result._result.get("results") or []
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
-        if result._task.get_name().endswith(VERDICT) and not ignore_errors:
+        if self._active and result._task.get_name().endswith(VERDICT) and not ignore_errors:
             host = result._host.get_name()
             self._verdicts[host] = self._verdicts.get(host, 0) + 1
 

@@ -40,6 +40,19 @@ def checklist(declared: Declaration, routing: Routing, gateways: list[Process]) 
     ]
 
 
+def deep(declared: Declaration, routing: Routing, gateways: list[Process]) -> list[dict[str, Any]]:
+    """Give the checks for which somebody has to wait, so that they are made only when they are asked for."""
+    willing = [each for each in gateways if _gateway_rungs.may_provoke(each.config)]
+    places = [(host, bind, each) for host, bind in sorted(routing.gateways.items()) for each in willing]
+    found = []
+    for host, bind, each in places:
+        for app in [declared.apps[name] for name in sorted(each.apps)]:
+            if app.timeout is not None and app.models:
+                more = {"model": f"{app.name}/{app.models[0]}", "timeout": app.timeout}
+                found.append(_check("app_timeout", host, more["model"], url=base_url(bind, each.port), **more))
+    return found
+
+
 def _check(kind: str, host: str, subject: str, **parameters: object) -> dict[str, Any]:
     return {"id": f"{kind}:{host}:{subject}", "host": host, "check": kind, **parameters}
 

@@ -98,7 +98,7 @@ def _fallback(check: Check) -> Talk:
 
 def _timeout(check: Check) -> Talk:
     """Let LiteLLM wait for nobody in the name of an app, and measure for how long it does."""
-    body = {"model": check["model"], **_HELLO, "mock_timeout": True, "disable_fallbacks": True}
+    body = {"model": check["model"], **_HELLO, "mock_timeout": True, "num_retries": 0, "disable_fallbacks": True}
     wanted, answer = float(check["timeout"]), (yield Question(f"{check['url']}/v1/chat/completions", body))
     if answer.status not in (408, 504):
         evidence = f"{answer.status}: {short(reason(answer.text))}" if answer.status else answer.error

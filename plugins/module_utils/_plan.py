@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _apps, _gateway, _ollama, _providers
-from ansible_collections.lab.llm_stack.plugins.module_utils._checklist import checklist
+from ansible_collections.lab.llm_stack.plugins.module_utils._checklist import checklist, deep
 from ansible_collections.lab.llm_stack.plugins.module_utils._deadlines import bounds, check_deadlines
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, parse
 from ansible_collections.lab.llm_stack.plugins.module_utils._engine_choice import engines
@@ -106,6 +106,7 @@ def _derived(declared: Declaration, routing: Routing, config: Mapping[str, Any])
         "hosts": hosts,
         "slots": {each.name: each.as_dict() for each in slots(declared, routing)},
         "checklist": checklist(declared, routing, gateways),
+        **({"deep": late} if (late := deep(declared, routing, gateways)) else {}),
         "summary": _summary(declared, routing, config),
         **({"drift_ignore": [dict(rule) for rule in declared.drift_ignore]} if declared.drift_ignore else {}),
     }

@@ -23,6 +23,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     faults,
     title,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe, converse
 
 URL, GATEWAY = "http://127.0.0.1:8080", "http://127.0.0.1:4000"
@@ -396,3 +397,47 @@ def test_only_a_deep_look_asks_a_model_that_sleeps(
     (found,) = Probe({}, 1, 1, deep=deep).run([check])
     assert (found.state, len(seen)) == (state, asked)
     assert seen == [f"{GATEWAY}/v1/chat/completions" if deep else "http://127.0.0.1:11434/api/ps"]
+
+
+# The plan
+
+
+def planned(**settings: Any) -> dict[str, Any]:
+    """The plan of a stack with an app, a fallback and an alias, whose gateway has these settings."""
+    model = {"source": "/models/a.gguf", "engine": "llamacpp", "tools": True, "context": 4096}
+    written = {
+        "models": {"big": {**model, "fallbacks": ["small"]}, "small": model},
+        "aliases": {"chat": "big"},
+        "apps": {"editor": {"models": ["big"], "timeout": 5}, "mail": {"models": ["small"]}},
+        "gateway": {"general_settings": settings},
+        "hosts": {"box": {"groups": ["llamacpp", "litellm"]}},
+    }
+    return plan(written)
+
+
+def test_nothing_is_provoked_at_a_gateway_that_forbids_it() -> None:
+    found = planned()
+    kinds = {each["check"] for each in found["checklist"]}
+    assert {"gateway_fallbacks", "alias", "tool_certificate"} <= kinds
+    assert "fallback" not in kinds
+    assert "deep" not in found
+
+
+def test_where_it_may_a_fallback_is_provoked_and_a_deep_look_waits_for_each_limit() -> None:
+    found = planned(dangerously_allow_mock_testing_request_params=True)
+    (fallback,) = [each for each in found["checklist"] if each["check"] == "fallback"]
+    assert title(fallback) == "big is answered by small when it fails"
+    assert [title(each) for each in found["deep"]] == ["editor/big gives up after 5 s"]
+    assert faults([*found["checklist"], *found["deep"]]) == []
+
+
+def test_a_certificate_is_for_one_configuration() -> None:
+    digests = [
+        each["digest"]
+        for settings in ({}, {"enforce_user_param": True})
+        for each in planned(**settings)["checklist"]
+        if each["check"] == "tool_certificate"
+    ]
+    big, small, again, _small = digests
+    assert big == again
+    assert big != small
