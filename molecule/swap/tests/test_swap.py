@@ -145,7 +145,7 @@ def test_a_swap_that_is_killed(coder: Stack, inventory: Path, step: str) -> None
         assert playing.ended().code == -9
         assert eventually(lambda: is_idle(coder), seconds=60)
         assert eventually(lambda: len(serving(coder)) == 1, seconds=60), serving(coder)
-        assert converges(coder)
+        assert eventually(lambda: converges(coder), seconds=120)
     assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
     assert_clean()
 
@@ -161,10 +161,11 @@ def is_idle(stack: Stack) -> bool:
 
 
 def converges(stack: Stack) -> bool:
-    """Deploy what is declared, which is what was before the swap."""
+    """Deploy what is declared, which is what was before the swap; the killed run's module may only now have begun."""
     played = play("deploy")
-    assert played.code == 0, played.output
-    return serving(stack) == ["coder"]
+    if played.code:
+        assert "Another run is changing this account's services: " in played.message, played.output
+    return played.code == 0 and serving(stack) == ["coder"]
 
 
 def test_a_module_that_is_killed_leaves_one_that_serves(coder: Stack, inventory: Path) -> None:
