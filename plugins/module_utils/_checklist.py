@@ -48,8 +48,8 @@ def deep(declared: Declaration, routing: Routing, gateways: list[Process]) -> li
     for host, bind, each in places:
         for app in [declared.apps[name] for name in sorted(each.apps)]:
             if app.timeout is not None and app.models:
-                more = {"model": f"{app.name}/{app.models[0]}", "timeout": app.timeout}
-                found.append(_check("app_timeout", host, more["model"], url=base_url(bind, each.port), **more))
+                name, url = f"{app.name}/{app.models[0]}", base_url(bind, each.port)
+                found.append(_check("app_timeout", host, name, url=url, model=name, timeout=app.timeout))
     return found
 
 
