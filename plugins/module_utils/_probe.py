@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -70,16 +70,18 @@ class Probe:
     certified: _certified.Certified | None = None
 
     def run(self, checks: Sequence[Check]) -> list[Result]:
-        """Run all checks and return the results in the order of the checks."""
-        host = observe(checks)
-        start = time.monotonic()
-        done: dict[str, Result] = {}
-        while pending := [check for check in checks if check["id"] not in done]:
-            states = {name: each.state for name, each in done.items()}
-            step = partial(self._one, checks=checks, states=states, host=host, begun=start)
-            with ThreadPoolExecutor(self.concurrency) as pool:
-                for each in pool.map(step, [check for check in pending if _decided(check, checks, states)]):
-                    done[each.id] = each
+        """Run all checks, each as soon as what comes before it is done; return the results in the order given."""
+        step = partial(self._one, checks=checks, host=observe(checks), begun=time.monotonic())
+        first = {check["id"]: {each["id"] for each in waits(check, checks)} for check in checks}
+        waiting, done = {check["id"]: check for check in checks}, dict[str, Result]()
+        running: set[Future[Result]] = set()
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            while waiting or running:
+                states = {name: each.state for name, each in done.items()}
+                ready = [name for name in waiting if first[name] <= done.keys()]
+                running |= {pool.submit(step, waiting.pop(name), states=states) for name in ready}
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                done.update({each.id: each for each in (future.result() for future in ended)})
         return [self._clean(done[check["id"]]) for check in checks]
 
     def _one(
@@ -155,10 +157,6 @@ def converse(talk: Generator[Question, Answer, T], ask_: Callable[[Question], An
     except StopIteration as end:
         found: T = end.value
         return found
-
-
-def _decided(check: Check, checks: Sequence[Check], states: Mapping[str, str]) -> bool:
-    return all(each["id"] in states for each in waits(check, checks))
 
 
 @dataclass(frozen=True)

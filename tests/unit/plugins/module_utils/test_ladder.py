@@ -382,6 +382,23 @@ def test_a_budget_that_is_used_up_begins_nothing_more(monkeypatch: pytest.Monkey
     assert found[-1].evidence == "the 0.3 s that all checks may take were over"
 
 
+def test_a_look_takes_as_long_as_its_longest_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four instances of which each has one slow rung, another for each: none waits for a rung of another."""
+    pace = {0: "model_identity", 1: "chat_content", 2: "engine_counters", 3: "engine_context"}
+    instances = [[*_ladder.rungs("llamacpp", INSTANCE, f"http://127.0.0.1:{8080 + n}", f"gpu-{n}")] for n in range(4)]
+    slow = {each["id"] for number, rungs in enumerate(instances) for each in rungs if each["check"] == pace[number]}
+
+    def look(_self: Probe, check: dict[str, Any], _host: object) -> Verdict:
+        time.sleep(0.5 if check["id"] in slow else 0.001)
+        return Verdict(PASS, "well")
+
+    monkeypatch.setattr(Probe, "_look", look)
+    start = time.monotonic()
+    found = Probe({}, 1, 8).run([each for rungs in instances for each in rungs])
+    assert {each.state for each in found} == {PASS}
+    assert time.monotonic() - start < 0.9
+
+
 @pytest.mark.parametrize(("deep", "state", "asked"), [(False, SKIPPED, 1), (True, FAIL, 1)])
 def test_only_a_deep_look_asks_a_model_that_sleeps(
     monkeypatch: pytest.MonkeyPatch, deep: bool, state: str, asked: int
