@@ -182,7 +182,8 @@ def _record(check: Check, tried: Sequence[Tried], identity: Mapping[str, str], n
         "schema": SCHEMA,
         "model": check["model"],
         "verdict": verdict(tried),
-        "at": round(now),
+        # Never later than now, or the next look would take it for one of the future.
+        "at": int(now),
         "digest": check["digest"],
         "identity": dict(identity),
         "ways": [

@@ -281,7 +281,7 @@ def test_a_certificate_is_kept_without_secrets(backend: Backend, tmp_path: Path)
     assert "Paris" not in text
     assert "(secret)" in text
     stack = Stack(backend, "native")
-    assert look(stack, tmp_path).evidence.startswith("native, certified 0 s ago")
+    assert look(stack, tmp_path).evidence.startswith("native, certified ")
     assert asked(stack) == 1
 
 
@@ -304,4 +304,4 @@ def test_check_mode_keeps_none(backend: Backend, tmp_path: Path) -> None:
 def test_the_clock_of_the_host_counts(backend: Backend, tmp_path: Path) -> None:
     before = time.time()
     look(Stack(backend, "native"), tmp_path)
-    assert json.loads((tmp_path / "coder.json").read_text())["at"] >= round(before)
+    assert json.loads((tmp_path / "coder.json").read_text())["at"] >= int(before)
