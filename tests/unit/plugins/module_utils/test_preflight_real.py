@@ -44,10 +44,10 @@ UNKNOWABLE = {
     "vllm-model-config.draft": "the second model of speculative decoding is not looked at",
     "vllm-architecture.transformers": "the class is known, and only Transformers misses the type",
     "vllm-weights-shape": "weights are not held against the measures of config.json",
-    "vllm-quantization-config": "the methods of an installed vLLM are not read",
-    "vllm-quantization-card.config": "nor which of them work on the CPU",
+    "vllm-quantization-file.unknown": "the methods of an installed vLLM are not read",
+    "vllm-weights-over-memory.cpu": "a cache of 0 GiB is taken for one that was not set",
     "vllm-engine-timeout": "the role sets that time itself",
-    "vllm-port-in-use.address": "the addresses of the host are not looked at",
+    "vllm-address": "the addresses of the host are not looked at",
     "vllm-port-denied": "the plan refuses ports below 1024",
 }
 # Booted, and answers nonsense: refused all the same, unless accepted.
