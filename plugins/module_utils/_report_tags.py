@@ -17,16 +17,16 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, /, *children: object, **attributes: object) -> Markup:
+def tag(element: str, /, *children: object, **attributes: object) -> Markup:
     """Give an element; in names of attributes ``_`` stands for ``-``, and one at the end is left out, as in class_."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html(value)}"'
         for key, value in attributes.items()
         if value is not None and value is not False
     )
-    if name in _VOID and not children:
-        return Markup(f"<{name}{written}{'/' if name in ('path', 'circle', 'rect') else ''}>")
-    return Markup(f"<{name}{written}>{join(*children)}</{name}>")
+    if element in _VOID and not children:
+        return Markup(f"<{element}{written}{'/' if element in ('path', 'circle', 'rect') else ''}>")
+    return Markup(f"<{element}{written}>{join(*children)}</{element}>")
 
 
 def join(*children: object) -> Markup:

@@ -164,7 +164,6 @@ models:
     team/coder:latest: 365c0bd3c000a25d28ddbf732fe1c6add414de7275464c4e4d1c3b5fcb5d8ad1
 """
 
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -236,7 +235,7 @@ def main() -> None:
     params = module.params
     wanted = wanted_from(params["models"])
     client = Client(params["url"].rstrip("/"), params["timeout"])
-    run = Run(client, os.path.expanduser(params["folder"]), RECORD, module.check_mode, params["slice"])
+    run = Run(client, params["folder"], RECORD, module.check_mode, params["slice"])
     try:
         problems = list(check(wanted))
         if problems:

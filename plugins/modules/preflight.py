@@ -248,8 +248,8 @@ version:
   sample: 0.33.0
 """
 
-import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -313,7 +313,7 @@ def instance_from(params: dict[str, Any], state: str) -> Instance:
 def look(instances: list[dict[str, Any]], backend: str) -> Host:
     """Look at the host, with an eye on what the instances need and may take over."""
     ours = {unit for each in instances for unit in (each["unit"], *each["replaces"])}
-    return read_host(backend, ours, {each["port"]: each["bind"] for each in instances}, os.path.expanduser("~"))
+    return read_host(backend, ours, {each["port"]: each["bind"] for each in instances}, str(Path.home()))
 
 
 def asked(instances: list[Instance], program: str | None) -> dict[str, Measured]:

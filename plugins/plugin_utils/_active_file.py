@@ -41,13 +41,18 @@ def _problems(inventory: str, active: Mapping[str, str]) -> Iterator[Problem]:
     for path in hidden:
         remedy = f"Move it to {folder}/main.yml; the swap is written to {PLACE} beside it."
         yield Problem(str(path), NOTHING, "is a file, and Ansible would not read it beside a directory all/.", remedy)
-    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    nearest = _nearest(folder)
     if not hidden and not os.access(nearest, os.W_OK):
         yield Problem(str(nearest), NOTHING, "cannot be written to.", f"A swap is written to {PLACE} of the inventory.")
     kept = _kept(root / PLACE)
     if kept != dict(active):
         remedy = f"Whatever else sets {VARIABLE} would undo the swap: remove it there, or write the same to {PLACE}."
         yield Problem(VARIABLE, dict(active), f"is not what {root / PLACE} says, which is {kept}.", remedy)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the first above it that exists."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _kept(path: Path) -> dict[str, Any]:
