@@ -109,7 +109,10 @@ def start(playbook: str, *options: str, variables: Variables | None = None) -> P
     command += ["--extra-vars", json.dumps(variables or {}), str(PROJECT / f"playbooks/{playbook}.yml")]
     environment = {key: value for key, value in os.environ.items() if key != "ANSIBLE_FORCE_COLOR"}
     environment["ANSIBLE_CALLBACK_PLUGINS"] = str(PROJECT / "molecule/shared/callback_plugins")
-    environment |= {"ANSIBLE_CALLBACKS_ENABLED": "results,lab.llm_stack.drift,lab.llm_stack.validate", "TASK_RESULTS": str(results)}
+    environment |= {
+        "ANSIBLE_CALLBACKS_ENABLED": "results,lab.llm_stack.drift,lab.llm_stack.validate",
+        "TASK_RESULTS": str(results),
+    }
     # Into a file: a pipe that nobody reads while the test does something else would stop the run.
     with output.open("wb") as told:
         process = subprocess.Popen(
