@@ -95,9 +95,10 @@ PLATFORM = (
     ),
     Row(
         "compiler",
-        r"Python\.h: No such file|Failed to find C compiler|nvcc.*(?:not found|No such file)|ninja.*build stopped",
+        r"Python\.h: No such file|Failed to find C compiler|No working C\+\+ compiler found"
+        r"|nvcc.*(?:not found|No such file)|ninja.*build stopped",
         "vLLM compiles a part of itself at the start, and what it needs for that is not installed.",
-        "Install the Debian packages gcc and python3-dev; for nvcc, CUDA, or set VLLM_USE_FLASHINFER_SAMPLER=0.",
+        "Install the Debian packages g++ and python3-dev; for nvcc, CUDA, or set VLLM_USE_FLASHINFER_SAMPLER=0.",
     ),
     Row(
         "shared-memory",

@@ -132,6 +132,7 @@ def _placed(
         folder = place(data_dir(home, "models"), name, source.get("revision"), digest)
     unit = instance.get("unit") or f"vllm-{instance['name']}.service"
     placed = {
+        "bind": "127.0.0.1",
         **instance,
         "unit": unit,
         "folder": folder,

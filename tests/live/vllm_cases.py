@@ -160,7 +160,7 @@ CASES = (
         before="mkdir -p /root/away && mv /usr/lib/x86_64-linux-gnu/libnuma.so.1* /root/away/",
         after="mv /root/away/* /usr/lib/x86_64-linux-gnu/",
     ),
-    Case("vllm-compiler", {"enforce-eager": None}),
+    Case("vllm-compiler.cpp", {"enforce-eager": None}),
     Case(
         "vllm-vllm-metadata",
         before=f"mv {SITE}/vllm-0.32.0+cpu.dist-info /root/away.dist-info",

@@ -120,6 +120,11 @@ def test_nothing_is_fetched_or_told_at_run_time_and_caches_have_one_place() -> N
     }
 
 
+def test_without_an_address_it_listens_on_the_host_itself() -> None:
+    given = {key: value for key, value in instance().items() if key != "bind"}
+    assert derive(given) == derive(instance())
+
+
 def test_no_instance_needs_nothing() -> None:
     result = derive(lock=LOCK)
     assert result["declaration"] == {"files": [], "units": [], "requires": []}
