@@ -24,7 +24,7 @@ RELEASES = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "releases"
 
 @pytest.fixture(scope="module")
 def stack(host: Host) -> Stack:
-    return Stack(host, "ollama", "deploy")
+    return Stack(host, "mol-ollama", "deploy")
 
 
 @pytest.fixture

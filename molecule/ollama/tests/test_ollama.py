@@ -80,10 +80,12 @@ def test_the_unit_ends_with_all_it_started(stack: Stack) -> None:
     assert properties["UnitFileState"] == "enabled"
 
 
-def test_an_update_looks_at_every_model_and_finds_nothing_new() -> None:
+def test_an_update_looks_at_every_model_and_finds_nothing_new(stack: Stack) -> None:
+    before = serving(stack)
     played = deploy({"ollama_update": "true"})
     assert "lab.llm_stack.ollama_model" in of_ollama(played)
     assert (played.items, played.changed) == (set(), 0), played.output
+    assert serving(stack) == before
 
 
 # What goes wrong
