@@ -93,7 +93,7 @@ def test_a_certificate_is_on_the_gateways_host_and_holds_no_key(stack: Stack) ->
 
 
 def test_an_engine_that_hangs_behind_a_healthy_face(broken: Stack) -> None:
-    broken.output("printf %s >/tmp/hung.py", HUNG)
+    broken.output("echo %s >/tmp/hung.py", HUNG)
     model = broken.output("ls %s/models/tiny-*.gguf", broken.home(DATA))
     drop_in(broken, "ExecStart=", f"ExecStart=/usr/bin/python3 /tmp/hung.py {model}", "ExecStartPost=")
     found = look()
@@ -123,7 +123,7 @@ def test_an_engine_without_its_counters(broken: Stack) -> None:
 
 def test_a_template_without_tools(broken: Stack) -> None:
     plain = "{% for message in messages %}{{ message.content }}{% endfor %}"
-    broken.output("printf %s >/tmp/plain.jinja", plain)
+    broken.output("echo %s >/tmp/plain.jinja", plain)
     broken.output("echo LLAMA_ARG_CHAT_TEMPLATE_FILE=/tmp/plain.jinja >>%s", f"{CONFIG}/llamacpp/tiny.env")
     drop_in(broken, "ExecStartPost=")
     broken.output("for i in $(seq 50); do curl -sf http://127.0.0.1:8080/health && break; sleep 0.1; done")
