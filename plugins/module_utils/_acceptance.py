@@ -119,7 +119,9 @@ def _content(check: Check, answers: Sequence[Answer]) -> Verdict:
     if str(message.get("content") or "").strip():
         return Verdict(PASS, f"{short(str(message['content']), 40)!r} in {answers[0].seconds:.2f} s")
     thought = str(message.get("reasoning") or message.get("reasoning_content") or "")
-    if thought and check.get("thinks") and choice.get("finish_reason") == "length":
+    # llama.cpp finds out by itself what a thought is, so no parser of it can be the wrong one.
+    thinks = check.get("thinks") or check.get("engine") == "llamacpp"
+    if thought and thinks and choice.get("finish_reason") == "length":
         return Verdict(PASS, f"it thinks: {short(thought, 40)!r} in {answers[0].seconds:.2f} s")
     if thought:
         remedy = "remove the reasoning parser, or set the one of this model"

@@ -236,3 +236,29 @@ def test_what_a_model_has_to_show(instance: dict[str, Any], kinds: tuple[str, ..
     assert tuple(check["check"] for check in checks) == kinds
     assert faults(checks) == []
     assert [title(check) for check in checks if title(check) == check["check"]] == []
+
+
+THOUGHT = {"choices": [{"message": {"content": "", "reasoning": "Well, Paris"}, "finish_reason": "length"}]}
+
+
+@pytest.mark.parametrize(
+    ("more", "finish", "state"),
+    [
+        pytest.param({"thinks": True}, "length", PASS, id="a model with a reasoning parser may think for longer"),
+        pytest.param({"engine": "llamacpp"}, "length", PASS, id="so may any model of llama.cpp"),
+        pytest.param({"thinks": True}, "stop", FAIL, id="an answer that ended as a thought is no answer"),
+        pytest.param({}, "length", FAIL, id="a model without a reasoning parser has no thoughts"),
+    ],
+)
+def test_a_model_that_thinks_needs_no_words_yet(more: dict[str, Any], finish: str, state: str) -> None:
+    body = {"choices": [{**THOUGHT["choices"][0], "finish_reason": finish}]}
+    assert judge({**BASE, "check": "chat_content", **more}, [ok(body)]).state == state
+
+
+def test_a_reasoning_parser_says_that_a_model_thinks() -> None:
+    instance = {"name": "a", "tools": False, "source": {"origin": "host", "path": "/a"}, "settings": {}}
+    kinds = {
+        parser: [each.get("thinks") for each in acceptance("vllm", {**instance, "tool_calling": calling}, URL, "h")]
+        for parser, calling in (("set", {"reasoning_parser": "qwen3"}), ("unset", {"reasoning_parser": None}))
+    }
+    assert kinds == {"set": [None, True], "unset": [None, None]}
