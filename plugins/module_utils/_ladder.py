@@ -117,7 +117,9 @@ def _counter(check: Check, answer: Answer) -> float:
     if answer.status in (404, 501):
         raise Unusable(f"{answer.status} at /metrics", "the engine was started without its counters", "run deploy")
     expect_ok(answer)
-    found = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})?\s+([0-9.eE+-]+)\s*$", answer.text, re.MULTILINE)
+    # Whether a counter's name ends in _total depends on the version of the library that writes it.
+    base = re.escape(name[: -len("_total")])
+    found = re.findall(rf"^{base}(?:_total)?(?:\{{[^}}]*\}})?\s+([0-9.eE+-]+)\s*$", answer.text, re.MULTILINE)
     if not found:
         raise Unusable(f"/metrics has no {name}", "what answers is another engine, or another version of it")
     return sum(float(each) for each in found)
