@@ -174,14 +174,14 @@ CASES = (
     Case(
         "vllm-process-killed",
         at="Initializing a V1 LLM engine",
-        meanwhile="pkill -KILL -f VLLM::EngineCore",
+        meanwhile="pkill -KILL -f [V]LLM::EngineCore",
     ),
-    Case("vllm-process-killed.worker", at="VllmWorker|Worker pid", meanwhile="pkill -KILL -f VLLM::Worker"),
+    Case("vllm-process-killed.worker", at="VllmWorker|Worker pid", meanwhile="pkill -KILL -f [V]LLM::Worker"),
     Case("healthy/vllm-stopped", at="Application startup complete", meanwhile=f"{UNIT} stop vllm", status=0),
     Case(
         "healthy/vllm-killed-engine",
         at="Application startup complete",
-        meanwhile="pkill -KILL VLLM::EngineCor",
+        meanwhile="pkill -KILL -f [V]LLM::EngineCore",
         status=0,
     ),
 )
