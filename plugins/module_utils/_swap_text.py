@@ -93,7 +93,7 @@ def _headline(swap: Swap, faults: Sequence[Fault], back: Sequence[Fault]) -> str
     if not swap["changes"]:
         return f"{enters} does not serve as declared."
     if back:
-        return f"{enters} did not take the slot {slot}, and {leaves or 'what was before'} could not be brought back."
+        return f"{enters} did not take the slot {slot}, and not everything is back as it was."
     if not leaves:
         return f"{enters} did not take the slot {slot}. It is empty, as before."
     return f"{enters} did not take the slot {slot}. {leaves} serves again, and has shown it."

@@ -24,7 +24,7 @@ CONFIG = ".config/llm-stack"
 UNITS = ".config/systemd/user"
 STATE = ".local/state/llm-stack"
 DATA = ".local/share/llm-stack"
-LOCK_HOLDER = f"sed -n 's/.*pid \\([0-9]*\\),.*/\\1/p' {STATE}/lock"
+LOCK_HOLDER = f"sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p' {STATE}/lock"
 """Prints the process id of the module that changes services."""
 
 

@@ -204,7 +204,7 @@ ENGINE = {"step": "engine", "host": "gpu-01", "message": CAUSE}
         pytest.param(
             PAIR,
             {"lost": ["gpu-02"], "outage": 1.0, "away": 2.0},
-            "dolphin did not take the slot gpu, and coder could not be brought back.\n"
+            "dolphin did not take the slot gpu, and not everything is back as it was.\n"
             "gpu-02, at some time: it does not answer any more\n"
             "The slot served nothing for 1.0 s; fallbacks answered for 2.0 s.\n"
             "Nothing was written down: coder is still declared to hold the slot gpu.",
@@ -213,7 +213,7 @@ ENGINE = {"step": "engine", "host": "gpu-01", "message": CAUSE}
         pytest.param(
             PAIR,
             {"faults": [ENGINE], "back": [{"step": "test", "host": "gpu-01", "message": ""}]},
-            "dolphin did not take the slot gpu, and coder could not be brought back.\n"
+            "dolphin did not take the slot gpu, and not everything is back as it was.\n"
             f"gpu-01, while the one made way for the other: {CAUSE}\n"
             "gpu-01, in the test of the model, past the gateway: no reason was given\n"
             "The slot served nothing for 0.0 s; fallbacks answered for 0.0 s.\n"
