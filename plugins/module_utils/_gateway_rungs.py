@@ -42,9 +42,14 @@ def may_provoke(config: Mapping[str, Any]) -> bool:
 
 
 def fallbacks(config: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names that a gateway can be asked about, with what they fall back to; a name with a slash is not one."""
+    """The names that a gateway can be asked about, with what they fall back to, where that is names alone.
+
+    A name with a slash cannot be asked about.
+    """
     listed = config.get("router_settings", {}).get("fallbacks") or []
-    return {str(name): list(to) for each in listed for name, to in each.items() if "/" not in str(name) and name != "*"}
+    every = {str(name): list(to) for each in listed for name, to in each.items() if isinstance(to, list)}
+    named = {name: to for name, to in every.items() if to and all(isinstance(each, str) for each in to)}
+    return {name: to for name, to in named.items() if "/" not in name and name != "*"}
 
 
 def talk(check: Check) -> Talk:

@@ -300,7 +300,7 @@ def test_the_rungs_of_a_gateway(check: dict[str, Any], answer: Answer, expected:
 
 
 def test_a_gateway_tells_of_plain_names_only() -> None:
-    listed = [{"big": ["small"]}, {"editor/big": ["editor/small"]}, {"*": ["small"]}]
+    listed = [{"big": ["small"]}, {"editor/big": ["editor/small"]}, {"*": ["small"]}, {"own": [{"model": "small"}]}]
     config: Mapping[str, Any] = {"router_settings": {"fallbacks": listed}}
     assert _gateway_rungs.fallbacks(config) == {"big": ["small"]}
     assert _gateway_rungs.fallbacks({}) == {}
