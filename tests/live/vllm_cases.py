@@ -176,7 +176,8 @@ CASES = (
         at="Initializing a V1 LLM engine",
         meanwhile="pkill -KILL -f [V]LLM::EngineCore",
     ),
-    Case("vllm-process-killed.worker", at="VllmWorker|Worker pid", meanwhile="pkill -KILL -f [V]LLM::Worker"),
+    # A worker that dies before it is ready leaves no word of it, so nothing tells that it was killed.
+    Case("healthy/vllm-unknown.worker-killed", at="VllmWorker|Worker pid", meanwhile="pkill -KILL -f [V]LLM::Worker"),
     Case("healthy/vllm-stopped", at="Application startup complete", meanwhile=f"{UNIT} stop vllm", status=0),
     Case(
         "healthy/vllm-killed-engine",
