@@ -118,7 +118,7 @@ def test_the_wait_ends_with_the_server(program: str) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     status, said = wait(program, "http://127.0.0.1:9", "tiny", "/srv/tiny", "15", MAINPID=str(ended.pid))
-    assert (status, "the server ended after 0.0 s" in said) == (1, True)
+    assert (status, "the server ended after " in said) == (1, True)
 
 
 def test_a_server_that_lives_is_waited_for(program: str, url: str) -> None:
