@@ -22,6 +22,7 @@ EXIT = {CLEAN: 0, DRIFT: 10, INCOMPLETE: 11}
 """The exit status of each verdict; a run that failed keeps Ansible's own, 2 or 4."""
 
 PROBE = "lab.llm_stack.probe"
+PREFLIGHT = "lab.llm_stack.preflight"
 SERVICE = "lab.llm_stack.service"
 SOURCE = "lab.llm_stack.source_info"
 FIELDS = ("host", "kind", "subject", "expected", "actual", "blame", "since", "remedy")
@@ -162,7 +163,8 @@ def _items(event: Event) -> Iterator[dict[str, str]]:
     items = event.result.get("items")
     told = [each for each in items if isinstance(each, Mapping)] if isinstance(items, list) else []
     told += list(_missing(event))
-    if not told and event.result.get("changed"):
+    # The record that a preflight would write is told already, as missing.
+    if not told and event.result.get("changed") and event.action != PREFLIGHT:
         told = [
             {"kind": "task", "subject": event.task, "expected": "nothing to do", "actual": "would change something"}
         ]

@@ -141,7 +141,7 @@ LOADED = [
     Drift(
         "a file of the stack that became a link",
         f"mv {UNITS}/litellm@IDLE.service elsewhere && ln -s ~/elsewhere {UNITS}/litellm@IDLE.service",
-        {("unit-file", f"{UNITS}/litellm@IDLE.service")},
+        {("unit-file", f"{UNITS}/litellm@IDLE.service"), ("enabled", "litellm@IDLE.service")},
         ("a link to",),
     ),
 ]

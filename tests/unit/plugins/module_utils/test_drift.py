@@ -95,6 +95,7 @@ def test_what_is_missing_is_told_once_although_its_installation_is_predicted_too
 def test_a_change_that_no_item_explains_is_an_item() -> None:
     packages = Event("gw", "Install the package", "ansible.builtin.apt", "ok", {"changed": True})
     assert [(each["kind"], each["subject"]) for each in told(packages)["items"]] == [("task", "Install the package")]
+    assert told(Event("gw", "Preflight", "lab.llm_stack.preflight", "ok", {"changed": True}))["items"] == []
 
 
 def test_an_answer_that_is_not_the_declared_one_is_drift() -> None:
