@@ -58,7 +58,13 @@ def test_the_least_uptime_is_the_users_choice() -> None:
 
 
 # These hold lines of errors that are no cause of a failed start.
-ERRORS_WITHOUT_A_CAUSE = ("vllm-unknown", "vllm-unknown.fp8", "vllm.parser-plugin")
+ERRORS_WITHOUT_A_CAUSE = (
+    "vllm-stopped",
+    "vllm-unknown",
+    "vllm-unknown.fp8",
+    "vllm-unknown.worker-killed",
+    "vllm.parser-plugin",
+)
 
 
 @pytest.mark.parametrize("log", sorted((LOGS / "healthy").glob("*.log")), ids=lambda path: path.stem)

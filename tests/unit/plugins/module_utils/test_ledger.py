@@ -91,7 +91,7 @@ def test_what_a_log_tells(log: str, expected: Observed) -> None:
     [
         pytest.param("vllm.log", Observed(available=GIB, tokens=1048576), id="0.32 on the CPU"),
         pytest.param("vllm.auto-context.log", Observed(available=GIB, tokens=1048576), id="with a context it chose"),
-        pytest.param("vllm-stopped.log", Observed(int(0.01 * GIB), GIB, 4194304), id="with what a card's worker says"),
+        pytest.param("vllm-stopped.log", Observed(available=GIB, tokens=1048576), id="stopped while it served"),
         pytest.param("llama-server.log", Observed(), id="llama.cpp without a card"),
         pytest.param("litellm.log", Observed(), id="no engine at all"),
     ],
