@@ -35,7 +35,7 @@ validate: .venv/.deploy  ## show with evidence that what runs is what is declare
 status: .venv/.deploy  ## look at every promise and write reports/: a page, Markdown, JSON, JUnit, metrics, alerts
 	$(play) playbooks/status.yml $(ARGS)
 
-drift: .venv/.deploy  ## whether what serves is what is declared, in reports/ too; exits with 10 where it is not (ARGS=)
+drift: .venv/.deploy  ## whether what serves is what is declared, in reports/ too; fails where it is not
 	ANSIBLE_CALLBACKS_ENABLED=lab.llm_stack.drift $(play) playbooks/drift.yml --diff $(ARGS)
 
 swap: .venv/.deploy  ## let another model of a slot serve, prove it, or bring the one before back (TO=model)
@@ -70,7 +70,7 @@ test: lint unit molecule  ## everything that must hold before a commit: lint, un
 lint: .venv/.develop  ## ruff, mypy, yamllint, ansible-lint, shell syntax
 	tools/lint
 
-unit: .venv/.develop  ## the pure core and the collection's own rules, in seconds
+unit: .venv/.develop  ## the pure core and the collection's own rules
 	@# What fails beside others on a busy machine, such as a time limit, has to pass alone; both results are shown.
 	python -m pytest -n auto || python -m pytest --last-failed --last-failed-no-failures none
 
