@@ -18,9 +18,11 @@ from typing import ClassVar
 
 import pytest
 
-# Like llama-server it has a handler for SIGTERM, after which it may go on waiting, and none for SIGHUP.
+# Like llama-server it has a handler for SIGTERM, after which it may go on waiting, and none for SIGHUP, which tests that
+# are run by nohup would inherit.
 SERVER = """
 import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, lambda *_: None if sys.argv[1] == "waits" else sys.exit(0))
 print("up", flush=True)
 while True:
