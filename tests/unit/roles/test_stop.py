@@ -18,8 +18,8 @@ from typing import ClassVar
 
 import pytest
 
-# Like llama-server it has a handler for SIGTERM, after which it may go on waiting, and none for SIGHUP, which tests that
-# are run by nohup would inherit.
+# Like llama-server it has a handler for SIGTERM, after which it may go on waiting, and none for SIGHUP. Tests that were
+# started by nohup would hand theirs down.
 SERVER = """
 import signal, sys, time
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
