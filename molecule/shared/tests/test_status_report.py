@@ -34,14 +34,19 @@ def unkept(data: dict[str, Any]) -> list[str]:
     return [row["title"] for row in data["checklist"] if row["state"] == "fail" and row["check"] not in YOUNG]
 
 
+def imprint(stack: Stack) -> list[str]:
+    """What a write or a restart would alter, but for the certificates: what was seen of tool calling is kept."""
+    return [line for line in stack.imprint().splitlines() if "/certified" not in line]
+
+
 def test_a_stack_that_serves_is_told_with_evidence_and_left_as_it_is(faulty: Stack, folder: Path) -> None:
-    before = faulty.imprint()
+    before = imprint(faulty)
     _played, data = status(folder)
     assert unkept(data) == [], data["issues"]
     assert {each["name"]: each["tools"] for each in data["models"]} == {"tiny": "certified"}
     assert data["models"][0]["seconds"] > 0
     assert (data["previous"], len(data["history"])) == (None, 1)
-    assert faulty.imprint() == before
+    assert imprint(faulty) == before
     assert {path.name for path in folder.iterdir()} >= {"status.md", "status.html", "junit.xml", "llm_stack.prom"}
 
 
