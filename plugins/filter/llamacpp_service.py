@@ -17,32 +17,13 @@ def decide(wanted: Sequence[Mapping[str, Any]], **settings: Any) -> dict[str, An
     """Decide, or refuse with every reason."""
     from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import llamacpp_service
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
+    from ansible_collections.lab.llm_stack.plugins.plugin_utils._model_files import fingerprints
 
     try:
         prints = fingerprints(wanted, settings.get("source_directory", ""))
         return llamacpp_service(wanted, **settings, fingerprints=prints)
     except StackError as error:
         raise AnsibleFilterError(f"lab.llm_stack.llamacpp_service: {error}") from error
-
-
-def fingerprints(wanted: Sequence[Mapping[str, Any]], directory: str) -> dict[str, str]:
-    """Look at the model files on the controller; a file that cannot be read is refused before a host is touched."""
-    from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import controller_path
-    from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, StackError
-    from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint
-
-    found, problems = {}, []
-    for instance in wanted:
-        path = controller_path(directory, instance)
-        try:
-            found.update({path: fingerprint(path)} if path else {})
-        except OSError as error:
-            remedy = "A relative source starts at the inventory; an absolute one is a file on the host."
-            wrong = f"cannot be read on the controller: {error.strerror}."
-            problems.append(Problem(f"llm_stack_models.{instance['name']}.source", path, wrong, remedy))
-    if problems:
-        raise StackError(problems)
-    return found
 
 
 class FilterModule:

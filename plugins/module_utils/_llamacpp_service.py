@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOT
 from ansible_collections.lab.llm_stack.plugins.module_utils._quoting import env_file
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
+    controller_path,
     data_dir,
     join_port,
     specifier,
@@ -185,8 +185,3 @@ def _model(instance: Mapping[str, Any]) -> dict[str, Any]:
     if instance["source"]["origin"] == "url":
         return {**entry, "kind": "download", "digest": instance["source"]["sha256"]}
     return {**entry, "src": instance["from"]} if instance["from"] else entry
-
-
-def controller_path(directory: str, instance: Mapping[str, Any]) -> str:
-    """Where an instance's model file is on the controller; empty where it comes from elsewhere."""
-    return os.path.join(directory, instance["source"]["path"]) if instance["source"]["origin"] == "controller" else ""

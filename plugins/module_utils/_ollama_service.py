@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_software imp
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
+    controller_path,
     data_dir,
     join_port,
     specifier,
@@ -170,11 +170,6 @@ def _declaration(
 
 
 # -- models ---------------------------------------------------------------------------------------------------------
-
-
-def controller_path(directory: str, model: Mapping[str, Any]) -> str:
-    """Where a model's file is on the controller; empty where it comes from elsewhere."""
-    return os.path.join(directory, model["source"]["path"]) if model["source"]["origin"] == "controller" else ""
 
 
 def _with_file(model: Mapping[str, Any], home: str, directory: str, fingerprints: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest
 
@@ -37,3 +39,8 @@ def specifier(path: str, home: str) -> str:
 def join_port(address: str, port: int) -> str:
     """An address and a port as systemd and URLs write them, IPv6 in brackets."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def controller_path(directory: str, model: Mapping[str, Any]) -> str:
+    """Where a model's file is on the controller; empty where it comes from elsewhere."""
+    return os.path.join(directory, model["source"]["path"]) if model["source"]["origin"] == "controller" else ""
