@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,20 @@ def as_json(answer: Answer) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise Unusable(f"200, but the answer is no JSON object: {short(answer.text)}", "something else holds the port")
     return parsed
+
+
+def events(text: str) -> Iterator[dict[str, Any]]:
+    """Give what each piece of a stream says; raise the verdict for a piece that is no JSON, or that tells an error."""
+    for line in text.splitlines():
+        if not line.startswith("data: {"):
+            continue
+        try:
+            event = json.loads(line[6:])
+        except ValueError:
+            raise Unusable(f"200, but a piece of the stream is no JSON: {short(line)}") from None
+        if "error" in event:
+            raise Unusable(f"200, then an error in the stream: {short(reason(line[6:]))}")
+        yield event
 
 
 def entries(holder: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

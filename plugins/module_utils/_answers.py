@@ -15,8 +15,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._answer import (
     Unusable,
     as_json,
     entries,
+    events,
     expect_ok,
-    reason,
     short,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import PASS, WARN, Check, Verdict, join
@@ -226,15 +226,8 @@ def _assembled(answer: Answer) -> dict[str, Any]:
 
 
 def _deltas(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
-        if line.startswith("data: {"):
-            try:
-                event = json.loads(line[6:])
-            except ValueError:
-                raise Unusable(f"200, but a piece of the stream is no JSON: {short(line)}") from None
-            if "error" in event:
-                raise Unusable(f"200, then an error in the stream: {short(reason(line[6:]))}")
-            yield from (choice.get("delta") or {} for choice in entries(event, "choices"))
+    for event in events(text):
+        yield from (choice.get("delta") or {} for choice in entries(event, "choices"))
 
 
 _JUDGES: Mapping[str, Callable[[Check, Answer], Verdict]] = {

@@ -119,6 +119,19 @@ def removals(shelf: Shelf, surplus: Sequence[str]) -> Iterator[Item]:
         yield Item("leftover", shelf.path(name), "absent", "left by a run that was killed")
 
 
+def diff(found: Iterable[Item]) -> list[dict[str, str]]:
+    """Show each difference as a block of its own."""
+    return [
+        {
+            "before_header": item.subject,
+            "after_header": item.subject,
+            "before": f"{item.actual}\n",
+            "after": f"{item.expected}\n",
+        }
+        for item in found
+    ]
+
+
 @contextlib.contextmanager
 def locked(directory: str, timeout: float) -> Iterator[None]:
     """Hold the lock of a directory; wait for another run up to timeout seconds."""

@@ -41,3 +41,8 @@ class Instance(Protocol):
     def port(self) -> int: ...
     @property
     def needs_key(self) -> bool: ...
+
+
+def env_text(value: object) -> str:
+    """Give a declared value as an engine reads it from its environment."""
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)

@@ -20,7 +20,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._devices import read
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import pids_of, resident, run
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Entry
-from ansible_collections.lab.llm_stack.plugins.module_utils._state import now
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
 _PROPERTIES = "Id,ActiveState,InvocationID,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic"

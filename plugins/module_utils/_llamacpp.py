@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_python
-from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance, env_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import Field
@@ -218,16 +218,12 @@ def settings(name: str, context: int, options: Mapping[str, Any], bind: str, por
     if options.get("flash_attn") in (True, False):
         typed["LLAMA_ARG_FLASH_ATTN"] = "on" if options["flash_attn"] else "off"
     every = {**options.get("env", {}), **typed, **derived}
-    return {variable: _text(value) for variable, value in sorted(every.items()) if value is not None}
+    return {variable: env_text(value) for variable, value in sorted(every.items()) if value is not None}
 
 
 def parallel(options: Mapping[str, Any]) -> int:
     """How many requests an instance answers at a time."""
     return int(options.get("parallel", OPTIONS["parallel"].default))
-
-
-def _text(value: object) -> str:
-    return ("1" if value else "0") if isinstance(value, bool) else str(value)
 
 
 def planned(instances: Sequence[Instance]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance import env_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 
 FIRST_PORT = 8000
@@ -127,8 +128,4 @@ def settings(name: str, context: int, options: Mapping[str, Any], bind: str, por
         if options.get(option) is not None:
             chosen.update(to(options[option]))
     own = {f"{PREFIX}{setting.upper()}": value for setting, value in chosen.items()}
-    return {variable: _text(value) for variable, value in sorted({**own, **options.get("env", {})}.items())}
-
-
-def _text(value: object) -> str:
-    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+    return {variable: env_text(value) for variable, value in sorted({**own, **options.get("env", {})}.items())}

@@ -39,7 +39,7 @@ def held(path: str, name: str, holder: str, breaking: str = "", patience: float 
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
         if not _taken(file):
             _break_or_refuse(file, breaking, patience)
-        _write(file, {"id": secrets.token_hex(4), "name": name, "holder": holder, "pid": os.getpid(), "since": _now()})
+        _write(file, {"id": secrets.token_hex(4), "name": name, "holder": holder, "pid": os.getpid(), "since": now()})
         yield
         _write(file, {})
 
@@ -94,5 +94,6 @@ def _write(file: IO[str], record: dict[str, Any]) -> None:
     file.flush()
 
 
-def _now() -> str:
+def now() -> str:
+    """This moment in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

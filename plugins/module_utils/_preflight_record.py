@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Identity
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import Finding, Outcome
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
-from ansible_collections.lab.llm_stack.plugins.module_utils._state import now
 
 PASSED = 5
 """How many of the digests that passed before a record keeps."""

@@ -264,19 +264,6 @@ def _partial(shelf: Shelf) -> list[Item]:
     return []
 
 
-def diff(comparison: Comparison) -> list[dict[str, str]]:
-    """Show each difference as a block of its own."""
-    return [
-        {
-            "before_header": item.subject,
-            "after_header": item.subject,
-            "before": f"{item.actual}\n",
-            "after": f"{item.expected}\n",
-        }
-        for item in comparison.items
-    ]
-
-
 def worded(wanted: Wanted, error: Exception) -> str:
     """Word a failure: ours say everything themselves, one of the operating system needs what was attempted."""
     if not isinstance(error, OSError):

@@ -14,13 +14,12 @@ import hashlib
 import json
 import os
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
-from ansible_collections.lab.llm_stack.plugins.module_utils._lock import held
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import held, now
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
@@ -149,11 +148,6 @@ class State:
     def lock(self, holder: str, breaking: str = "") -> contextlib.AbstractContextManager[None]:
         """Hold the account's lock for the length of a run; ``breaking`` is the id of a lock to break."""
         return held(os.path.join(self.root, "lock"), self.name, holder, breaking)
-
-
-def now() -> str:
-    """This moment in UTC, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

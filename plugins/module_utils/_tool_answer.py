@@ -15,9 +15,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._answer import (
     Unusable,
     as_json,
     entries,
+    events,
     expect_ok,
-    reason,
-    short,
 )
 
 
@@ -126,13 +125,6 @@ def _add(piece: Mapping[str, Any], calls: dict[object, Call], said: Said) -> Non
 
 
 def _choices(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
-        if line.startswith("data: {"):
-            try:
-                event = json.loads(line[6:])
-            except ValueError:
-                raise Unusable(f"200, but a piece of the stream is no JSON: {short(line)}") from None
-            if "error" in event:
-                raise Unusable(f"200, then an error in the stream: {short(reason(line[6:]))}")
-            # What else is told beside the answer, such as its cost, may come without one.
-            yield from entries(event, "choices")[:1]
+    for event in events(text):
+        # What else is told beside the answer, such as its cost, may come without one.
+        yield from entries(event, "choices")[:1]

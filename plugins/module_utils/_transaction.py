@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_files
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import reload_needed
@@ -27,7 +28,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Wanted,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._slot_switch import Outages, excluded_at_start
-from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State, now
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import (
     Manager,
     ManagerError,

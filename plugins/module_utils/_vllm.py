@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _tool_calling, _tool_calling_check
-from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance import Instance, env_text
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._schema import is_secret
@@ -214,11 +214,7 @@ def settings(
 
 def env(options: Mapping[str, Any]) -> dict[str, str]:
     """Give the variables that the user wrote, as text."""
-    return {name: _text(value) for name, value in sorted(options.get("env", {}).items())}
-
-
-def _text(value: object) -> str:
-    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+    return {name: env_text(value) for name, value in sorted(options.get("env", {}).items())}
 
 
 def planned(instances: Sequence[Instance]) -> dict[str, Any]:

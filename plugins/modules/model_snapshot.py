@@ -177,7 +177,7 @@ items:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lab.llm_stack.plugins.module_utils import _snapshot_build
+from ansible_collections.lab.llm_stack.plugins.module_utils import _install, _snapshot_build
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot_build import Comparison, Progress
@@ -242,7 +242,7 @@ def main() -> None:
         progress = _snapshot_build.apply(wanted, comparison) if act else _snapshot_build.foreseen(wanted, comparison)
     except (StackError, InstallError, OSError) as error:
         module.fail_json(msg=_snapshot_build.worded(wanted, error))
-    diff = {"diff": _snapshot_build.diff(comparison)} if module._diff else {}
+    diff = {"diff": _install.diff(comparison.items)} if module._diff else {}
     module.exit_json(**result_of(wanted, comparison, progress, state), **diff)
 
 

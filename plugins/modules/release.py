@@ -165,7 +165,7 @@ from typing import Any, cast
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import ConnectionError as UrlsConnectionError
 from ansible.module_utils.urls import open_url
-from ansible_collections.lab.llm_stack.plugins.module_utils import _release, _release_build
+from ansible_collections.lab.llm_stack.plugins.module_utils import _install, _release, _release_build
 from ansible_collections.lab.llm_stack.plugins.module_utils._download import NoSuchRange, Open, Refused, Response
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
@@ -252,7 +252,7 @@ def main() -> None:
     wanted = wanted_from(module.params)
     try:
         comparison = _release_build.compare(wanted, module.params["state"])
-        diff = {"diff": _release_build.diff(comparison)} if module._diff else {}
+        diff = {"diff": _install.diff(comparison.items)} if module._diff else {}
         if comparison.items and not module.check_mode:
             _release_build.apply(wanted, comparison, opener(wanted.timeout))
     except (StackError, InstallError, OSError) as error:
