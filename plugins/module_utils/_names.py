@@ -124,17 +124,22 @@ def check_standby(models: Mapping[str, Model]) -> Iterator[Problem]:
             yield Problem(f"{model.path}.standby", True, wrong, remedy)
 
 
-def answering(name: str, models: Mapping[str, Model], asked: Collection[str] = ()) -> list[str]:
-    """The running models that answer for a name, in the order they are tried; not those that were ``asked`` before."""
-    return [name] if not models[name].standby else chain(name, models, asked)
+def answering(name: str, models: Mapping[str, Model]) -> list[str]:
+    """The running models that answer for a name, in the order they are tried."""
+    return [name] if not models[name].standby else chain(name, models)
 
 
-def chain(name: str, models: Mapping[str, Model], asked: Collection[str] = ()) -> list[str]:
+def chain(name: str, models: Mapping[str, Model]) -> list[str]:
     """The running models that a model falls back to; one that stands by is replaced by those that answer for it."""
-    asked = {*asked, name}
-    open_ways = [fallback for fallback in models[name].fallbacks if fallback not in asked]
-    found = [each for fallback in open_ways for each in answering(fallback, models, asked)]
-    return list(dict.fromkeys(found))
+    return list(_followed(name, models, {name}))
+
+
+def _followed(name: str, models: Mapping[str, Model], seen: set[str]) -> Iterator[str]:
+    """Follow fallbacks, each name once: models of a slot may all name each other, in more ways than can be walked."""
+    for fallback in models[name].fallbacks:
+        if fallback not in seen:
+            seen.add(fallback)
+            yield from _followed(fallback, models, seen) if models[fallback].standby else (fallback,)
 
 
 def depth(models: Mapping[str, Model]) -> int:

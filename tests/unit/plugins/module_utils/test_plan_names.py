@@ -101,3 +101,11 @@ def test_the_deepest_chain_counts_fallbacks_in_a_row() -> None:
 
 def test_an_app_reaches_its_models_and_all_they_fall_back_to() -> None:
     assert reached(["a"], models(a="b", b="c", c="", d="")) == ["a", "b", "c"]
+
+
+def test_models_of_a_slot_that_all_name_each_other_are_walked_once() -> None:
+    """There are more ways through twenty names than could ever be walked."""
+    names = [f"M{number}" for number in range(20)]
+    slot = models(run=" ".join(names), **{name: " ".join({*names, "run"} - {name}) for name in names})
+    assert [chain(name, slot) for name in names] == [["run"]] * len(names)
+    assert chain("run", slot) == []
