@@ -87,7 +87,7 @@ def ports(declared: Declaration, problems: list[Problem]) -> dict[str, int]:
                 remedy = "Choose another, or leave it out and it is derived."
                 problems.append(Problem(f"{app.path}.port", app.port, f"is already the port {owner}.", remedy))
     options = (each for model in declared.models.values() for each in model.options.values())
-    taken = {*owners, *(each.get("port", 0) for each in options)}
+    taken = {*owners, declared.ollama.get("port", 0), *(each.get("port", 0) for each in options)}
     found = {}
     for app in alone:
         found[app.name] = app.port or next(port for port in range(FIRST_PORT, 65536) if port not in taken)

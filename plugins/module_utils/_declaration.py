@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -230,4 +232,11 @@ def _gateway(written: Mapping[str, Any]) -> Gateway:
 def _host(name: str, written: Mapping[str, Any]) -> Host:
     groups = frozenset(written.get("groups", ()))
     has_key, secrets = written.get("has_instance_key") is True, frozenset(written.get("secrets", ()))
-    return Host(name, groups, written.get("address"), has_key, secrets)
+    return Host(name, groups, _canonical(written.get("address")), has_key, secrets)
+
+
+def _canonical(address: object) -> object:
+    """Give an address in its one form, in which others tell of it; what is none stays as it is, to be refused."""
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(str(address)))
+    return address

@@ -203,7 +203,10 @@ def _options(declared: Declaration, name: str) -> Mapping[str, Any]:
 
 
 def _port_clash(model: Model, port: int, host: str, owner: str) -> Problem:
-    path = f"{model.path}.{model.engine}.port"
+    shared = ENGINES[str(model.engine)].shared
+    path = f"{PREFIX}{model.engine}.port" if shared else f"{model.path}.{model.engine}.port"
+    if owner and shared:
+        return Problem(path, port, f"is already the port of {owner} on {host}.", "Choose another, or leave it out.")
     if owner:
         remedy = "Give each model on a host a port of its own, or leave the ports out and they are derived."
         return Problem(path, port, f"is already the port of {owner} on {host}.", remedy)
@@ -247,6 +250,9 @@ def _check_address(host: Host) -> Iterator[Problem]:
         yield Problem(path, host.address, wrong, remedy)
     elif address.is_loopback:
         yield Problem(path, host.address, "is loopback, which no other host can reach.", remedy)
+    elif address.version == 6 and (address.is_link_local or "%" in str(address)):
+        wrong = "is a link-local address, which is one only together with an interface of this very host."
+        yield Problem(path, host.address, wrong, remedy)
     elif address.is_multicast:
         yield Problem(path, host.address, "is a multicast address, on which nothing can listen.", remedy)
 

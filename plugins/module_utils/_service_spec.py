@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -82,7 +84,21 @@ def _path(path: str) -> str:
 
 def _port(text: str) -> Port:
     address, _colon, number = text.rpartition(":")
-    return Port(address.strip("[]"), int(number))
+    return Port(_canonical(address), int(number))
+
+
+def _canonical(address: str) -> str:
+    """Give an address in the form in which the kernel's table is read; raise OSError where it is none."""
+    plain = address.strip("[]")
+    family = socket.AF_INET6 if ":" in plain else socket.AF_INET
+    return socket.inet_ntop(family, socket.inet_pton(family, plain))
+
+
+def _is_port(text: str) -> bool:
+    address, _colon, number = text.rpartition(":")
+    with contextlib.suppress(OSError, UnicodeError):
+        return bool(_canonical(address)) and number.isdigit() and 0 < int(number) < 65536
+    return False
 
 
 def _problems(params: Mapping[str, Any]) -> Iterator[str]:
@@ -126,10 +142,8 @@ def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     for line in (line for line in (entry["content"] or "").splitlines() if line.startswith("Environment=")):
         if line.count('"') % 2 or line.count("'") % 2:
             yield f"{where}: {name} has an open quote in: {line}"
-    for text in entry["listens"]:
-        address, _colon, number = text.rpartition(":")
-        if not address or not number.isdigit() or not 0 < int(number) < 65536:
-            yield f"{where}.listens: '{text}' is no address and port such as 127.0.0.1:8080."
+    for text in (text for text in entry["listens"] if not _is_port(text)):
+        yield f"{where}.listens: '{text}' is no address and port such as 127.0.0.1:8080."
 
 
 def _slot_problems(units: Sequence[Mapping[str, Any]]) -> Iterator[str]:

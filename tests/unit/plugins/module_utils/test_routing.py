@@ -89,5 +89,29 @@ def test_addresses_of_the_sixth_version_stand_in_brackets() -> None:
     assert base_url("2001:db8::1", 80) == "http://[2001:db8::1]:80"
 
 
+def test_an_address_has_one_form_however_it_is_written() -> None:
+    """The kernel tells of a listener in that form; another one would look like a port that nobody listens on."""
+    hosts = {
+        "gw": {"groups": ["litellm"]},
+        "far": {"groups": ["llamacpp"], "address": "2001:DB8:0::0007", "has_instance_key": True},
+    }
+    declaration, _refused = parse({"models": {"m": {"source": "m.gguf"}}, "hosts": hosts})
+    routing, found = route(engines(declaration)[0])
+    assert (found, [each.bind for each in routing.instances]) == ([], ["2001:db8::7"])
+
+
+def test_the_port_of_an_app_makes_way_for_the_one_that_ollama_was_given() -> None:
+    declaration, _refused = parse(
+        {
+            "models": {"m": {"source": "llama3.1:8b"}},
+            "apps": {"editor": {"models": ["m"], "isolation": "instance"}},
+            "ollama": {"port": 4001},
+            "hosts": {"here": {"groups": ["ollama", "litellm"]}},
+        }
+    )
+    routing, found = route(engines(declaration)[0])
+    assert (found, routing.app_ports) == ([], {"editor": 4002})
+
+
 def test_the_variable_of_a_key_names_its_host() -> None:
     assert key_variable("gpu-01.example") == "LLM_STACK_INSTANCE_KEY_GPU_01_EXAMPLE"

@@ -68,7 +68,7 @@ def test_a_declaration_says_what_the_parameters_say() -> None:
             inputs=["/h/a.env"],
             environment_files=["/h/a.env"],
             watch=["A_"],
-            listens=["127.0.0.1:8080", "[::1]:8080"],
+            listens=["127.0.0.1:8080", "[0:0::0001]:8080"],
             state="stopped",
             enabled=False,
             ready_timeout=5.0,
@@ -165,7 +165,10 @@ def test_the_home_of_the_account_is_written_where_its_mark_stands() -> None:
                 f"units[0].listens: '{text}' is no address and port such as 127.0.0.1:8080.",
                 id=f"no address and port: {text}",
             )
-            for text in ("8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http")
+            for text in (
+                *("8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http"),
+                *("localhost:80", "127.1:80", "[fe80::1%lo]:80"),
+            )
         ),
     ],
 )  # fmt: skip
