@@ -207,8 +207,21 @@ def _check_name(source: str, context: int, options: Mapping[str, Any], path: str
         yield Problem(where, written, wrong, "Choose another name, or remove it.")
 
 
-def clashes(models: Iterable[Model]) -> Iterator[Problem]:
-    """Yield a problem for two models of one name at the server that are not one model."""
+def clashes(instances: Iterable[Instance]) -> Iterator[Problem]:
+    """Yield a problem for two models of one server that have one name there, or where one replaces another's source."""
+    hosts: dict[str, list[Model]] = {}
+    for each in instances:
+        hosts.setdefault(each.host, []).append(each.model)
+    told = set()
+    for models in hosts.values():
+        for problem in [*_one_name(models), *_replaced_sources(models)]:
+            # The same two meet on every host of theirs.
+            if problem not in told:
+                told.add(problem)
+                yield problem
+
+
+def _one_name(models: Sequence[Model]) -> Iterator[Problem]:
     seen: dict[str, tuple[str, dict[str, Any]]] = {}
     for model in models:
         entry = _entry(model)
@@ -217,9 +230,21 @@ def clashes(models: Iterable[Model]) -> Iterator[Problem]:
         rest["source"] = {**entry["source"], "path": path}
         first, other = seen.setdefault(names.key(entry["ollama_name"]), (model.name, rest))
         if other != rest:
-            path = f"llm_stack_models.{model.name}.ollama.name"
             wrong = f"is also the name of {first} at Ollama, which is another model."
-            yield Problem(path, entry["ollama_name"], wrong, "Choose another name for one of them.")
+            yield Problem(f"llm_stack_models.{model.name}.ollama.name", entry["ollama_name"], wrong, _ANOTHER)
+
+
+def _replaced_sources(models: Sequence[Model]) -> Iterator[Problem]:
+    given = {model.name: names.key(_entry(model)["ollama_name"]) for model in models}
+    sources = {names.key(each.source): each.name for each in models if given[each.name] != names.key(each.source)}
+    for model in models:
+        owner = sources.get(given[model.name], "")
+        if owner and given[model.name] != names.key(model.source):
+            wrong = f"is the source of {owner} at Ollama, which {model.name} would replace."
+            yield Problem(f"llm_stack_models.{model.name}.ollama.name", given[model.name], wrong, _ANOTHER)
+
+
+_ANOTHER = "Choose another name for one of them."
 
 
 # -- the plan -------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def read(written: Mapping[str, Any], emptied: Collection[str] = ()) -> tuple[Dec
     declared, unserved = engines(declared)
     routing, more = route(declared)
     declared, routing, crowded = occupied(declared, routing, emptied)
-    problems += _ollama.clashes(each for each in declared.models.values() if each.engine == "ollama")
+    problems += _ollama.clashes(each for each in routing.instances if each.engine.name == "ollama")
     problems += [*unserved, *more, *crowded, *check_names(declared), *check_settings(declared)]
     problems += check_interplay(declared, routing)
     problems += [*_apps.check_apps(declared), *_providers.check_providers(declared, routing.gateways)]

@@ -236,11 +236,43 @@ def test_a_server_gets_its_models_and_states_its_context() -> None:
     }
 
 
+@dataclass(frozen=True)
+class Instance:
+    model: Model
+    host: str = "a"
+    unit: str = "ollama.service"
+    bind: str = "127.0.0.1"
+    port: int = 11434
+    needs_key: bool = False
+
+
+def clashes(*instances: Instance) -> list[str]:
+    return [render(each) for each in _ollama.clashes(instances)]
+
+
 def test_two_models_of_one_name_have_to_be_one_model() -> None:
     plain, again = Model("chat", "tiny:1b"), Model("talk", "Tiny:1b")
     other = Model("other", "huge:1b", 8192, options={"ollama": {"name": "tiny:1b"}})
-    assert [render(each) for each in _ollama.clashes([plain, Model("talk", "tiny:1b"), other])] == [
+    assert clashes(Instance(plain), Instance(Model("talk", "tiny:1b")), Instance(other)) == [
         "llm_stack_models.other.ollama.name: 'tiny:1b' is also the name of chat at Ollama, which is another model.\n"
         "    Choose another name for one of them."
     ]
-    assert len(list(_ollama.clashes([plain, again]))) == 0
+    assert clashes(Instance(plain), Instance(again)) == []
+
+
+def test_servers_of_two_hosts_may_call_different_models_alike() -> None:
+    small = Model("small", "tiny:1b", 8192, options={"ollama": {"name": "chat"}})
+    large = Model("large", "huge:1b", 8192, options={"ollama": {"name": "chat"}})
+    assert clashes(Instance(small, "a"), Instance(large, "b")) == []
+    both = [Instance(model, host) for model in (small, large) for host in ("a", "b")]
+    assert len(clashes(*both)) == 1
+
+
+def test_a_model_does_not_replace_what_another_one_is_made_from() -> None:
+    made = Model("chat", "tiny:1b", 8192)
+    thief = Model("thief", "huge:1b", 8192, options={"ollama": {"name": "Tiny:1b"}})
+    assert clashes(Instance(made), Instance(thief)) == [
+        "llm_stack_models.thief.ollama.name: 'tiny:1b' is the source of chat at Ollama, which thief would replace.\n"
+        "    Choose another name for one of them."
+    ]
+    assert clashes(Instance(made), Instance(Model("plain", "tiny:1b"))) == []
