@@ -7,9 +7,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_record
+from ansible_collections.lab.llm_stack.plugins.module_utils import _install, _ollama_record, _python_env, _release
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import read
 from ansible_collections.lab.llm_stack.plugins.module_utils._python_env import verify_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint, verify_file, verify_release
@@ -17,7 +17,10 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot import MARKER as SNAPSHOT_MARKER
 from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot import verify_snapshot
 
-_MARKERS = (".llm-stack-env.json", ".llm-stack-release.json", SNAPSHOT_MARKER)
+VERSIONED = {"environment": _python_env.MARKER, "release": _release.MARKER}
+"""The kinds that lie side by side with their older versions, and the file that says that one is complete."""
+
+_MARKERS = (*VERSIONED.values(), SNAPSHOT_MARKER)
 
 
 def missing_requirements(requires: Sequence[Requirement]) -> list[dict[str, object]]:
@@ -85,3 +88,13 @@ def _identity(path: str) -> str:
     except OSError:
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def make_current_again(installed: Iterable[tuple[str, str]]) -> None:
+    """Point the links at what serves: the install step switched them before anybody knew whether the new one can."""
+    for kind, path in installed:
+        shelf = _install.Shelf(os.path.dirname(path), kind, "", VERSIONED.get(kind, ""))
+        # The link serves people, and the choice of what may go; that it cannot be switched is no failed way back.
+        with contextlib.suppress(OSError):
+            if shelf.current() and os.path.isfile(os.path.join(path, shelf.marker)):
+                _install.make_current(shelf, os.path.basename(path))

@@ -198,6 +198,8 @@ class Manifest:
     """Per unit the ``memory`` and the ``program`` it was left with."""
     written: str = ""
     """When that run ended."""
+    installed: tuple[tuple[str, str], ...] = ()
+    """What the services ran from then: the kind of each installation and its path."""
 
     @property
     def trusted(self) -> Manifest:

@@ -59,6 +59,7 @@ def test_a_release_that_does_not_generate_is_taken_back(stack: Stack) -> None:
     assert "is loaded but does not generate: /v1/completions answers 500" in message
     assert "is serving again" in message
     assert program(stack, "tiny").startswith(f"{RELEASES}/b11670-")
+    assert stack.output(f"readlink {RELEASES}/current").startswith("b11670-")
     assert [said(stack, name) for name in ("tiny", "twin")] == [
         "Hello from the tiny test model.",
         "Hello from the twin test model.",

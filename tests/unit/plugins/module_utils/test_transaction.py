@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Wanted
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement, Wanted
 from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction
 from example_services import both, gateway, server
 from simulated_host import SimulatedHost, check, deploy
@@ -187,6 +187,36 @@ def test_a_drop_in_of_both_colours_is_found_once_and_kept_whole(deployed: Simula
     deploy(deployed, stack(deployed))
     kept = list(Path(deployed.state.directory, "removed").iterdir())
     assert [path.read_bytes() for path in kept] == [b"[Service]\nEnvironment=EXTRA=1\n"]
+
+
+def installed(home: Path, version: str) -> Requirement:
+    """Make a release as the install step leaves it: there, and current."""
+    shelf = home / ".local/share/llm-stack/releases/server"
+    (shelf / version).mkdir(parents=True, exist_ok=True)
+    (shelf / version / ".llm-stack-release.json").write_text("{}")
+    (shelf / "current").unlink(missing_ok=True)
+    (shelf / "current").symlink_to(version)
+    return Requirement("release", str(shelf / version), "")
+
+
+def test_what_is_put_back_is_current_again(host: SimulatedHost) -> None:
+    """The install step switches the link before anybody knows whether the new release can serve."""
+    link = host.home / ".local/share/llm-stack/releases/server/current"
+    deploy(host, replace(server(host.home), requires=(installed(host.home, "1"),)))
+    refused = replace(server(host.home, "SRV_A=2 boot=exit"), requires=(installed(host.home, "2"),))
+    refusal(host, refused)
+    assert link.readlink() == Path("1")
+    deploy(host, replace(server(host.home, "SRV_A=3"), requires=(installed(host.home, "3"),)))
+    assert link.readlink() == Path("3")
+
+
+def test_a_link_whose_version_is_gone_is_left_alone(host: SimulatedHost) -> None:
+    shelf = host.home / ".local/share/llm-stack/releases/server"
+    deploy(host, replace(server(host.home), requires=(installed(host.home, "1"),)))
+    refused = replace(server(host.home, "SRV_A=2 boot=exit"), requires=(installed(host.home, "2"),))
+    (shelf / "1/.llm-stack-release.json").unlink()
+    refusal(host, refused)
+    assert (shelf / "current").readlink() == Path("2")
 
 
 AGAIN = "server.service is serving again (ready after 0.4 s). The declaration was not applied."
