@@ -13,7 +13,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _files
@@ -85,11 +85,15 @@ def running_from(paths: Sequence[str]) -> set[str]:
 
     After a rollback the version that serves is older than the one that failed, so age alone must not decide.
     """
-    needles = {path: f"{os.path.realpath(path)}/".encode() for path in paths}
+    return named_by_processes({path: (f"{os.path.realpath(path)}/", f"{path}/") for path in paths}, ("cmdline", "maps"))
+
+
+def named_by_processes(texts: Mapping[str, Sequence[str]], places: Sequence[str]) -> set[str]:
+    """Return the keys of which a process of this account has a text in one of these files below its /proc."""
     used: set[str] = set()
-    for pid in filter(str.isdigit, os.listdir("/proc") if paths else []):
-        text = b"".join(_read_quietly(f"/proc/{pid}/{name}") for name in ("cmdline", "maps"))
-        used |= {path for path, needle in needles.items() if needle in text or f"{path}/".encode() in text}
+    for pid in filter(str.isdigit, os.listdir("/proc") if texts else []):
+        found = b"".join(_read_quietly(f"/proc/{pid}/{place}") for place in places)
+        used |= {key for key, wanted in texts.items() if any(text.encode() in found for text in wanted)}
     return used
 
 

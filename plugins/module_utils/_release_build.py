@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.lab.llm_stack.plugins.module_utils import (
     _archive,
     _download,
+    _file_versions,
     _files,
     _install,
     _marker,
@@ -145,13 +146,12 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _compare_file(wanted: Wanted) -> Comparison:
     reasons = _release.verify_file(wanted.path, wanted.sha256)
-    if not reasons:
-        return Comparison(())
-    install = not os.path.isfile(wanted.path) or _release.sha256_of(wanted.path) != wanted.sha256
+    surplus = _file_versions.surplus(wanted.path, wanted.name, wanted.keep, wanted.in_use)
+    install = bool(reasons) and (not os.path.isfile(wanted.path) or _release.sha256_of(wanted.path) != wanted.sha256)
     if install:
         _check_source(wanted)
-    items = tuple(Item("file", wanted.path, f"sha256 {wanted.sha256}", reason) for reason in reasons)
-    return Comparison(items, install)
+    items = [Item("file", wanted.path, f"sha256 {wanted.sha256}", reason) for reason in reasons]
+    return Comparison((*items, *_file_versions.items(surplus)), install, tuple(surplus))
 
 
 def _check_source(wanted: Wanted) -> None:
@@ -214,8 +214,9 @@ def _apply_file(wanted: Wanted, comparison: Comparison, open_at: _download.Open)
         _files.remove(_release.note_path(wanted.path))
         os.rename(wanted.part, wanted.path)
         _files.fsync_dir(os.path.dirname(wanted.path))
-    if comparison.items:
+    if any(item.kind == "file" for item in comparison.items):
         _release.write_note(wanted.path, wanted.sha256)
+    _file_versions.remove(comparison.surplus)
 
 
 def _fetched(wanted: Wanted, open_at: _download.Open) -> str:

@@ -20,6 +20,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._snapshot import ver
 VERSIONED = {"environment": _python_env.MARKER, "release": _release.MARKER}
 """The kinds that lie side by side with their older versions, and the file that says that one is complete."""
 
+_FILES = ("file", "download")
+
 _MARKERS = (*VERSIONED.values(), SNAPSHOT_MARKER)
 
 
@@ -68,6 +70,11 @@ _VERIFIERS: Mapping[str, Callable[[str, str], list[str]]] = {
 }
 
 
+def installations(requires: Sequence[Requirement]) -> list[tuple[str, str]]:
+    """Kind and path of what has versions, as the manifest keeps it."""
+    return [(each.kind, each.path) for each in requires if each.kind in (*VERSIONED, *_FILES)]
+
+
 def identities(requires: Sequence[Requirement], missing: Sequence[Mapping[str, object]] = ()) -> dict[str, str]:
     """What is installed at each path, as text that changes whenever it is installed anew.
 
@@ -90,11 +97,18 @@ def _identity(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def make_current_again(installed: Iterable[tuple[str, str]]) -> None:
-    """Point the links at what serves: the install step switched them before anybody knew whether the new one can."""
+def serve_from(installed: Iterable[tuple[str, str]]) -> None:
+    """Note that services run from these: the links name them, and they are the last to go when versions pile up.
+
+    The install step switches a link before anybody knows whether the new version can serve, and going back to a version
+    that is still there takes no install step.
+    """
     for kind, path in installed:
-        shelf = _install.Shelf(os.path.dirname(path), kind, "", VERSIONED.get(kind, ""))
-        # The link serves people, and the choice of what may go; that it cannot be switched is no failed way back.
+        # Both serve people and the choice of what may go; a failure here is none of what serves.
         with contextlib.suppress(OSError):
+            if kind in _FILES:
+                os.utime(_release.note_path(path))
+                continue
+            shelf = _install.Shelf(os.path.dirname(path), kind, "", VERSIONED[kind])
             if shelf.current() and os.path.isfile(os.path.join(path, shelf.marker)):
                 _install.make_current(shelf, os.path.basename(path))

@@ -16,7 +16,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_files
-from ansible_collections.lab.llm_stack.plugins.module_utils._requires import VERSIONED, make_current_again
+from ansible_collections.lab.llm_stack.plugins.module_utils._requires import installations, serve_from
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import reload_needed
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import secret_values
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
@@ -228,8 +228,9 @@ class Transaction:
         files = {path: hashlib.sha256(found.salt + content).hexdigest() for path, content in contents.items()}
         units = {*self.wanted.unit_names, *record.units} - {*comparison.orphan_units}
         left = deployed(self.manager, units, record.deployed, self.ready)
-        installed = [(each.kind, each.path) for each in self.wanted.requires if each.kind in VERSIONED]
+        installed = installations(self.wanted.requires)
         self.state.write_manifest(files, sorted(units), {**self.facts, "deployed": left, "installed": installed})
+        serve_from(installed)
         self.on_step("end")
         self.state.drop_snapshot()
 
@@ -264,7 +265,7 @@ class Transaction:
         took = self._serve_again(snapshot.active)
         # Whose file is gone by now cannot be stopped once more.
         self._order("stop", [name for name, unit in read_units(self.manager, newcomers).items() if unit.alive])
-        make_current_again(self.found.manifest.trusted.installed)
+        serve_from(self.found.manifest.trusted.installed)
         self.state.drop_snapshot()
         if not snapshot.active:
             return "Nothing served before, so nothing serves now; the files are as they were."

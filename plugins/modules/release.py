@@ -48,7 +48,10 @@ options:
     choices: [present, absent]
     default: present
   name:
-    description: Name of the release, such as V(llamacpp). Required when O(kind=archive).
+    description:
+      - Name of the release, such as V(llamacpp). Required when O(kind=archive).
+      - With O(kind=file), a file that is called by this name, a dash and 12 digits of its checksum has versions. Those
+        that lie beside it and were brought by this module count for O(keep).
     type: str
   version:
     description: Its version, as part of the directory's name. Required when O(kind=archive) and O(state=present).

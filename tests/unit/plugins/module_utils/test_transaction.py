@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils import _release
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
@@ -208,6 +210,24 @@ def test_what_is_put_back_is_current_again(host: SimulatedHost) -> None:
     assert link.readlink() == Path("1")
     deploy(host, replace(server(host.home, "SRV_A=3"), requires=(installed(host.home, "3"),)))
     assert link.readlink() == Path("3")
+
+
+def test_going_back_by_declaration_is_noted_too(host: SimulatedHost) -> None:
+    """What is still there needs no install step, which would have switched the link."""
+    first, second = (installed(host.home, version) for version in "12")
+    deploy(host, replace(server(host.home), requires=(second,)))
+    deploy(host, replace(server(host.home, "SRV_A=2"), requires=(first,)))
+    assert (host.home / ".local/share/llm-stack/releases/server/current").readlink() == Path("1")
+
+
+def test_a_file_that_serves_is_the_last_to_go(host: SimulatedHost) -> None:
+    model = host.home / "models/tiny-0123456789ab.gguf"
+    model.parent.mkdir()
+    model.write_bytes(b"")
+    _release.write_note(str(model), "")
+    os.utime(_release.note_path(str(model)), (1, 1))
+    deploy(host, replace(server(host.home), requires=(Requirement("file", str(model), ""),)))
+    assert os.stat(_release.note_path(str(model))).st_mtime > 1
 
 
 def test_a_link_whose_version_is_gone_is_left_alone(host: SimulatedHost) -> None:

@@ -10,8 +10,11 @@ import json
 import os
 import platform
 import re
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -366,3 +369,71 @@ def test_a_file_is_removed_with_its_note(run: Run, tmp_path: Path) -> None:
     run(kind="file", path=str(model), src=str(source), sha256=sha256_of(source))
     assert [run(kind="file", path=str(model), state="absent")["changed"] for _ in range(2)] == [True, False]
     assert names(model.parent) == []
+
+
+# Old versions of a file
+
+
+@pytest.fixture
+def bring(run: Run, tmp_path: Path) -> Callable[..., tuple[Path, dict]]:
+    """Bring a version of the model tiny to the host, as the roles do."""
+
+    def brought(content: bytes, check: bool = False, **options: object) -> tuple[Path, dict]:
+        source = tmp_path / "source"
+        source.write_bytes(content)
+        sha256 = sha256_of(source)
+        path = tmp_path / f"models/tiny-{sha256[:12]}.gguf"
+        wanted = {"kind": "file", "name": "tiny", "path": str(path), "src": str(source), "sha256": sha256}
+        result = run(check=check, **wanted, **options)
+        time.sleep(0.01)
+        return path, result
+
+    return brought
+
+
+def test_the_file_before_stays_and_older_ones_go(bring: Callable[..., tuple[Path, dict]]) -> None:
+    first, second = bring(b"one")[0], bring(b"two")[0]
+    assert (first.exists(), second.exists()) == (True, True)
+    foreseen = bring(b"three", check=True)[1]
+    third, result = bring(b"three")
+    assert foreseen["items"] == result["items"]
+    assert [(item["kind"], item["subject"]) for item in result["items"]] == [
+        ("file", str(third)),
+        ("surplus-file", str(first)),
+    ]
+    assert names(third.parent) == sorted(
+        each for path in (second, third) for each in (path.name, f".llm-stack-{path.name}.json")
+    )
+    assert bring(b"three")[1]["changed"] is False
+
+
+def test_only_versions_that_we_brought_go(bring: Callable[..., tuple[Path, dict]]) -> None:
+    models = bring(b"one")[0].parent
+    others = [
+        models / name for name in (f"tiny-{'a' * 12}.gguf", f"tiny-{'a' * 12}-{'b' * 12}.gguf", "tiny.gguf", "x.gguf")
+    ]
+    for path in others:
+        path.write_bytes(b"mine")
+    _release.write_note(str(others[1]), "0" * 64)
+    bring(b"two", keep=0)
+    assert all(path.exists() for path in others)
+
+
+def test_a_file_that_a_process_names_stays(bring: Callable[..., tuple[Path, dict]]) -> None:
+    first = bring(b"one")[0]
+    bring(b"two")
+    environment = {"LLAMA_ARG_MODEL": str(first)}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment) as process:
+        bring(b"three")
+        assert first.exists()
+        process.communicate(b"\n")
+    bring(b"four", keep=0)
+    assert not first.exists()
+
+
+def test_a_file_that_is_declared_in_use_stays(bring: Callable[..., tuple[Path, dict]]) -> None:
+    first = bring(b"one")[0]
+    bring(b"two", keep=0, in_use=[str(first)])
+    assert first.exists()
+    bring(b"three", keep=0)
+    assert not first.exists()
