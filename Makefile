@@ -8,6 +8,8 @@ export LC_ALL := C.UTF-8
 export MOLECULE_COMMAND_BORDERS := 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHON ?= python3
+# The pinned LiteLLM, where `make litellm` has made it: the unit tests then ask it, too.
+export LITELLM_PYTHON ?= $(wildcard $(CURDIR)/.cache/litellm/bin/python)
 
 # Which inventory to act on; ARGS goes to ansible-playbook as it is (ARGS='--check --diff').
 INVENTORY ?= inventories/local
@@ -64,7 +66,7 @@ fit:  ## whether a model fits on a card, from its files alone (MODEL=folder|file
 		$(if $(CONTEXT),--context $(CONTEXT)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(ARGS)
 
 ## Develop
-.PHONY: test lint unit molecule wheels sanity bench
+.PHONY: test lint unit molecule wheels litellm sanity bench
 test: lint unit molecule  ## everything that must hold before a commit: lint, unit, molecule
 
 lint: .venv/.develop  ## ruff, mypy, yamllint, ansible-lint, shell syntax
@@ -79,6 +81,8 @@ molecule: .venv/.develop  ## the roles and playbooks on real systemd hosts in co
 
 wheels: .venv/.develop  ## build llama.cpp's Python server once (5 minutes), so that the scenario engines tests it too
 	tools/llama-cpp-python-wheel
+
+litellm: .cache/litellm/.made  ## install the pinned LiteLLM once, so that the unit tests ask it what it says of configurations
 
 sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball, installed and deployed
 	tools/sanity
@@ -109,3 +113,9 @@ clean:  ## remove what the commands above made in this checkout, .venv included
 
 .venv/.%: requirements/%.txt tools/controller-env
 	tools/controller-env $*
+
+.cache/litellm/.made: roles/litellm/files/requirements.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --disable-pip-version-check -qq --require-hashes -r $<
+	touch $@
