@@ -198,8 +198,8 @@ class Manifest:
     """Per unit the ``memory`` and the ``program`` it was left with."""
     written: str = ""
     """When that run ended."""
-    installed: tuple[tuple[str, str], ...] = ()
-    """What the services ran from then: the kind of each installation and its path."""
+    serving: tuple[tuple[str, str], ...] = ()
+    """What its services ran from when it ended: the kind of each installation and its path."""
 
     @property
     def trusted(self) -> Manifest:

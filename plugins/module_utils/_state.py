@@ -65,8 +65,8 @@ class State:
             body = {key: value for key, value in record.items() if key != "checksum"}
             intact = record["checksum"] == _checksum(body)
             files, deployed = dict(record["files"]), dict(record.get("deployed", {}))
-            written, installed = record.get("written", ""), [(kind, path) for kind, path in record.get("installed", [])]
-            return Manifest(files, tuple(record["units"]), intact, True, deployed, written, tuple(installed))
+            serving = tuple((kind, path) for kind, path in record.get("serving", []))
+            return Manifest(files, tuple(record["units"]), intact, True, deployed, record.get("written", ""), serving)
         except UNREADABLE:
             return Manifest(exists=True)
 

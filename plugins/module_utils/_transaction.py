@@ -228,9 +228,9 @@ class Transaction:
         files = {path: hashlib.sha256(found.salt + content).hexdigest() for path, content in contents.items()}
         units = {*self.wanted.unit_names, *record.units} - {*comparison.orphan_units}
         left = deployed(self.manager, units, record.deployed, self.ready)
-        installed = installations(self.wanted.requires)
-        self.state.write_manifest(files, sorted(units), {**self.facts, "deployed": left, "installed": installed})
-        serve_from(installed)
+        serving = installations(self.wanted.requires)
+        self.state.write_manifest(files, sorted(units), {**self.facts, "deployed": left, "serving": serving})
+        serve_from(serving)
         self.on_step("end")
         self.state.drop_snapshot()
 
@@ -265,7 +265,7 @@ class Transaction:
         took = self._serve_again(snapshot.active)
         # Whose file is gone by now cannot be stopped once more.
         self._order("stop", [name for name, unit in read_units(self.manager, newcomers).items() if unit.alive])
-        serve_from(self.found.manifest.trusted.installed)
+        serve_from(self.found.manifest.trusted.serving)
         self.state.drop_snapshot()
         if not snapshot.active:
             return "Nothing served before, so nothing serves now; the files are as they were."
