@@ -19,7 +19,8 @@ def read_environment(content: bytes | None) -> dict[str, str]:
     backslash escapes.
     """
     values: dict[str, str] = {}
-    for line in (content or b"").decode("utf-8", "replace").splitlines():
+    # Not splitlines(), which knows more ends of lines than systemd does.
+    for line in (content or b"").decode("utf-8", "replace").split("\n"):
         name, separator, value = line.partition("=")
         if separator and not line.lstrip().startswith(("#", ";")):
             values[name.strip()] = _unquote(value.strip())

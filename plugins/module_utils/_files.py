@@ -62,6 +62,10 @@ def write_atomic(path: str, content: bytes, mode: int) -> None:
             target.flush()
             os.fsync(target.fileno())
         os.rename(temporary, path)
+    except OSError as error:
+        _forget(temporary)
+        # A full disk tells of no file, and of a temporary one nobody knows.
+        raise OSError(error.errno, error.strerror, path) from error
     except BaseException:
         _forget(temporary)
         raise

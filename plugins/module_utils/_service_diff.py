@@ -88,7 +88,7 @@ def _redacted_change(before: bytes, after: bytes) -> tuple[str, str]:
 
 def _variables(content: bytes) -> dict[str, str]:
     """The variables of a secret file whose every line is one; none where a name might be a piece of the secret."""
-    lines = [line for line in content.decode("utf-8", "replace").splitlines() if line and not line.startswith("#")]
+    lines = [line for line in content.decode("utf-8", "replace").split("\n") if line and not line.startswith("#")]
     return read_environment(content) if all(map(ASSIGNMENT.match, lines)) else {}
 
 

@@ -22,6 +22,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_items impor
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     COLOURS,
+    ChangeError,
     Comparison,
     Decision,
     Found,
@@ -70,7 +71,11 @@ def with_sockets(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
 
 
 def with_generated(wanted: Wanted, found: Found) -> Wanted:
-    """Give each generated value its content, once: the one on the host, else a new one. Put it where it is named."""
+    """Give each generated value its content, once: the one on the host, else a new one. Put it where it is named.
+
+    Raises ChangeError where there is a value on the host that cannot be read.
+    """
+    _refuse_to_lose(wanted, found)
     generated = {
         spec.path: generated_content(spec.content, found.file(spec.path).content, dict(spec.generate))
         for spec in wanted.files
@@ -86,6 +91,19 @@ def with_generated(wanted: Wanted, found: Found) -> Wanted:
         for spec in wanted.files
     )
     return replace(wanted, files=files)
+
+
+def _refuse_to_lose(wanted: Wanted, found: Found) -> None:
+    """Clients have the values that were made here, so a new one must never take the place of one that is there."""
+    lines = [
+        f"{spec.path} cannot be read ({found.file(spec.path).strange}), and holds what was made on this host once: "
+        f"{', '.join(name for name, _prefix in spec.generate)}.\n    Make it readable for the account; or remove it, "
+        "and whoever has the old value needs the new one. Nothing was changed."
+        for spec in wanted.files
+        if spec.generate and found.exists(spec.path) and found.file(spec.path).content is None
+    ]
+    if lines:
+        raise ChangeError("\n".join(lines))
 
 
 def _writes(wanted: Wanted, decisions: tuple[Decision, ...]) -> Iterator[Write]:

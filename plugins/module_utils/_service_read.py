@@ -52,24 +52,25 @@ def read_found(wanted: Wanted, manager: Manager, state: State, account: str, req
 
 
 def read_file(path: str) -> FileFound:
-    """Read one file; anything that is no plain file of this account is described instead of followed."""
+    """Read one file; one that is no plain file of this account is described too, and replaced by a deploy."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return FileFound()
-    mode = stat.S_IMODE(status.st_mode)
-    if stat.S_ISLNK(status.st_mode):
-        target = os.readlink(path)
-        return FileFound(mode=mode, changed_at=status.st_ctime, strange=f"a link to {target}", link=target)
-    if not stat.S_ISREG(status.st_mode):
-        return FileFound(mode=mode, changed_at=status.st_ctime, strange="not a plain file")
-    if status.st_uid != os.getuid():
-        return FileFound(mode=mode, changed_at=status.st_ctime, strange=f"owned by uid {status.st_uid}")
+    link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
+    strange = f"a link to {link}" if link else _strange(status)
     try:
-        content = read(path)
-    except PermissionError:
-        return FileFound(mode=mode, changed_at=status.st_ctime, strange="not readable")
-    return FileFound(content, mode, status.st_ctime)
+        plain = not strange or stat.S_ISREG(os.stat(path).st_mode)
+        content = read(path) if plain else None
+    except OSError:
+        content, strange = None, strange or "not readable"
+    return FileFound(content, stat.S_IMODE(status.st_mode), status.st_ctime, strange, link)
+
+
+def _strange(status: os.stat_result) -> str:
+    if not stat.S_ISREG(status.st_mode):
+        return "not a plain file"
+    return f"owned by uid {status.st_uid}" if status.st_uid != os.getuid() else ""
 
 
 def read_units(manager: Manager, names: Iterable[str]) -> dict[str, UnitFound]:

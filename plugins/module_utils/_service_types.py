@@ -120,7 +120,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class FileFound:
-    """A file as it is; ``content`` is None where there is none, ``changed_at`` its ctime in seconds since the epoch."""
+    """A file as it is; ``content`` is None where there is none, ``changed_at`` its ctime in seconds since the epoch.
+
+    A file of another account, or one behind a link, has its content too where it can be read.
+    """
 
     content: bytes | None = None
     mode: int = 0

@@ -156,8 +156,10 @@ def _checksum(body: Mapping[str, Any]) -> str:
 
 
 def _entry(file: FileFound) -> dict[str, Any] | None:
+    if file.link:
+        return {"link": file.link}
     if file.content is None:
-        return {"link": file.link} if file.link else None
+        return None
     return {"content": base64.b64encode(file.content).decode(), "mode": file.mode}
 
 

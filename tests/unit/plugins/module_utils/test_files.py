@@ -55,7 +55,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=f"No space left on device: '{target}'"):
         _files.write_atomic(str(target), b"new", 0o600)
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["unit"]

@@ -32,9 +32,7 @@ def test_read_environment(content: bytes | None, expected: dict[str, str]) -> No
 
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
-values = st.text(
-    st.characters(min_codepoint=32, exclude_characters="\x7f\x85\u2028\u2029", exclude_categories=["Cs", "Cc"])
-)
+values = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]))
 
 
 @given(st.dictionaries(names, values))

@@ -17,7 +17,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Requirement, Wanted
 from ansible_collections.lab.llm_stack.plugins.module_utils._transaction import ChangeError, Transaction
 from example_services import both, gateway, server
-from simulated_host import SimulatedHost, check, deploy
+from simulated_host import Killed, SimulatedHost, check, deploy
 
 UNITS = ".config/systemd/user"
 
@@ -386,6 +386,58 @@ def test_a_link_in_the_place_of_a_file_comes_back_when_the_change_fails(deployed
     path.symlink_to(elsewhere)
     refusal(deployed, stack(deployed, settings="boot=exit"))
     assert (path.is_symlink(), path.read_bytes()) == (True, b"SRV_A=1\nport=8080\n")
+
+
+def test_a_file_of_another_owner_comes_back_when_the_change_fails(
+    deployed: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edited with sudo, it belongs to root from then on."""
+    path = deployed.home / ".config/example/server.env"
+    deployed.edit(path, b"SRV_A=5\nport=8080\n")
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    refusal(deployed, stack(deployed, "boot=exit"))
+    assert path.read_bytes() == b"SRV_A=5\nport=8080\n"
+
+
+def test_a_run_that_was_killed_gives_a_file_of_another_owner_back(
+    deployed: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deployed.home / ".config/example/server.env"
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    deployed.fuse = 4
+    with pytest.raises(Killed):
+        deploy(deployed, stack(deployed, "SRV_A=2"))
+    deployed.revive()
+    refusal(deployed, stack(deployed, "boot=exit"))
+    assert path.read_bytes() == b"SRV_A=1\nport=8080\n"
+
+
+@pytest.mark.parametrize("how", ["a link", "another owner"])
+def test_a_key_that_was_made_here_is_kept_however_its_file_came_to_be_there(
+    deployed: SimulatedHost, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path, elsewhere = deployed.home / ".config/example/secrets.env", deployed.home / "secrets.env"
+    key = path.read_bytes()
+    if how == "a link":
+        path.rename(elsewhere)
+        path.symlink_to(elsewhere)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: 4321)
+    deploy(deployed, stack(deployed))
+    assert (path.read_bytes(), path.is_symlink()) == (key, False)
+
+
+def test_a_key_that_was_made_here_is_never_replaced_because_it_cannot_be_read(deployed: SimulatedHost) -> None:
+    path = deployed.home / ".config/example/secrets.env"
+    path.unlink()
+    path.symlink_to("/nowhere/secrets.env")
+    before = deployed.files()
+    assert refusal(deployed, stack(deployed)) == (
+        f"{path} cannot be read (a link to /nowhere/secrets.env), and holds what was made on this host once: "
+        "GATEWAY_KEY.\n    Make it readable for the account; or remove it, and whoever has the old value needs the new "
+        "one. Nothing was changed."
+    )
+    assert (deployed.files(), path.is_symlink()) == (before, True)
 
 
 def test_linger_that_the_account_may_not_enable_names_the_command_for_it(host: SimulatedHost) -> None:
