@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
+
+_RESERVED = "%/:?#[]@!$&'()*+,;="
+"""What has a meaning in an address and stays as it is."""
 
 
 def unfit_address(option: str, url: str, schemes: Sequence[str]) -> Iterator[Problem]:
@@ -21,3 +25,6 @@ def unfit_address(option: str, url: str, schemes: Sequence[str]) -> Iterator[Pro
         yield Problem(
             option, url, "is no address.", f"Write one that begins with {' or '.join(f'{s}://' for s in schemes)}."
         )
+    elif re.search(r"[^!-~]", url):
+        wrong = "holds a character that no address may have."
+        yield Problem(option, url, wrong, f"Write {urllib.parse.quote(url, safe=_RESERVED)}.")

@@ -86,7 +86,7 @@ def _unpack_plain(archive: str, directory: str, strip_top: bool) -> str:
                 return _unpack(archive, list(_zip_members(opened)), directory, strip_top)
         with tarfile.open(archive, "r:*") as tar:
             return _unpack(archive, list(_tar_members(tar)), directory, strip_top)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, zlib.error) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, zlib.error, NotImplementedError) as error:
         raise InstallError(
             f"{archive} was not unpacked: {error}.\n"
             "    It must be a .tar.gz, .tar.xz, .tar.bz2, .tar.zst or .zip archive; for a single file set kind: file."
@@ -99,7 +99,8 @@ def _unpack(archive: str, members: list[Member], directory: str, strip_top: bool
         raise InstallError(_unsafe(archive, refused))
     for member in members:
         _write(member, os.path.join(directory, *member.parts))
-    release = os.path.join(directory, members[0].parts[0]) if strip_top else directory
+    # An archive of "." begins with a member that has no name.
+    release = os.path.join(directory, _tops(members)[0]) if strip_top else directory
     escaped = list(escapes(release))
     if escaped:
         raise InstallError(_unsafe(archive, escaped))
@@ -138,8 +139,12 @@ def _leaves(link: Member) -> bool:
     return link.target.startswith("/") or landed == ".." or landed.startswith("../")
 
 
+def _tops(members: list[Member]) -> list[str]:
+    return sorted({member.parts[0] for member in members if member.parts})
+
+
 def _strip_refusals(members: list[Member]) -> list[str]:
-    tops = sorted({member.parts[0] for member in members if member.parts})
+    tops = _tops(members)
     plain = any(len(member.parts) == 1 and member.kind != "directory" for member in members)
     if len(tops) == 1 and not plain:
         return []

@@ -7,6 +7,7 @@ Opening an address is the business of the caller, so that everything here can be
 
 from __future__ import annotations
 
+import http.client
 import os
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -59,7 +60,7 @@ def fetch(open_at: Open, url: str, part: str, sha256: str) -> None:
             resumed = _go_on(open_at, url, part)
         except Refused as error:
             raise InstallError(_text(url, str(error), "Correct url, or set src to a file on the host.")) from None
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             _raise_when_full(error, url)
             reason = _why(error)
             continue
@@ -78,10 +79,10 @@ def fetch(open_at: Open, url: str, part: str, sha256: str) -> None:
     raise InstallError(_text(url, f"no complete answer in {ATTEMPTS} attempts ({reason})", remedy))
 
 
-def _why(error: OSError) -> str:
+def _why(error: Exception) -> str:
     """Return what the operating system said; HTTP clients wrap it."""
     inner = getattr(error, "reason", error)
-    return str(getattr(inner, "strerror", None) or inner)
+    return str(getattr(inner, "strerror", None) or inner).strip()
 
 
 def check(path: str, sha256: str, source: str) -> None:
@@ -148,8 +149,8 @@ def _refuse_without_space(part: str, needed: int | None) -> None:
         raise Refused(f"it needs {needed >> 20} MiB more in {directory}, and {free >> 20} MiB are free there")
 
 
-def _raise_when_full(error: OSError, url: str) -> None:
-    if error.errno == 28:
+def _raise_when_full(error: Exception, url: str) -> None:
+    if getattr(error, "errno", None) == 28:
         raise InstallError(
             _text(url, "no space is left on the disk", "Free some space, or name another place.")
         ) from None

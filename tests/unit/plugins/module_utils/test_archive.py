@@ -84,6 +84,12 @@ def test_every_kind_of_archive_is_unpacked_without_its_top(tmp_path: Path, name:
     assert unpacked(Path(release)) == CONTENT
 
 
+def test_an_archive_of_the_directory_itself_has_a_top_too(tmp_path: Path) -> None:
+    entries = [("./", "directory", ""), *((f"./{name}", *rest) for name, *rest in RELEASE)]
+    release = _archive.unpack(str(tar_of(tmp_path / "r.tar.gz", entries)), str(tmp_path / "new"), strip_top=True)
+    assert (release, unpacked(Path(release))) == (str(tmp_path / "new" / "llama-b1"), CONTENT)
+
+
 def test_without_strip_top_the_top_stays(tmp_path: Path) -> None:
     archive = tar_of(tmp_path / "r.tar.gz", RELEASE)
     assert _archive.unpack(str(archive), str(tmp_path / "new"), strip_top=False) == str(tmp_path / "new")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,6 +74,12 @@ def part(tmp_path: Path) -> Path:
             [ConnectionResetError(104, "Connection reset by peer"), TimeoutError("timed out"), Answer(200, CONTENT)],
             [0, 0, 0],
             id="no answer twice",
+        ),
+        pytest.param(
+            b"",
+            [http.client.IncompleteRead(b""), http.client.BadStatusLine("?"), Answer(200, CONTENT)],
+            [0, 0, 0],
+            id="a chunked answer that ended early, and one that is not HTTP",
         ),
         pytest.param(
             b"another file",

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import socket
 import subprocess
 import sys
 import tarfile
@@ -259,6 +260,13 @@ def test_an_archive_that_would_leave_its_directory_changes_nothing(run: Run, roo
             "src: '/no/file' is no file on this host.\n    Copy it there first, or set url.",
             id="a source that is not there",
         ),
+        pytest.param(
+            {"sha256": "a" * 64, "version": "b1", "url": "https://example.org/my models/größe%20.gz?a=b"},
+            "1 problem in 1 variable. Nothing was changed on any host.\n\n"
+            "url: 'https://example.org/my models/größe%20.gz?a=b' holds a character that no address may have.\n"
+            "    Write https://example.org/my%20models/gr%C3%B6%C3%9Fe%20.gz?a=b.",
+            id="a space in an address",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(run: Run, options: dict, message: str) -> None:
@@ -352,6 +360,23 @@ def test_a_download_that_does_not_work_says_why(run: Run, server: Server, name: 
     refused = run(version="b1", url=url, sha256="a" * 64)
     assert words in refused["msg"]
     assert refused["msg"].startswith(url)
+
+
+def test_what_does_not_speak_http_is_told_as_such(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet() -> None:
+            for _attempt in range(4):
+                with listening.accept()[0] as client:
+                    client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+                    client.recv(1 << 16)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/tiny.gguf"
+        said = run(version="b1", url=url, sha256="a" * 64)["msg"]
+        thread.join()
+    assert said.startswith(f"{url} was not installed: no complete answer in 4 attempts (SSH-2.0-OpenSSH_9.2).")
 
 
 def test_removal_is_predicted_done_and_then_nothing(run: Run, root: Path, tmp_path: Path) -> None:
