@@ -27,8 +27,8 @@ INTENTIONAL = "intentional"
 CONFLICT = "conflict"
 """Both were, or the host had something of its own where the declaration now wants to be."""
 
-_DECLARED = ("orphan-unit", "orphan-file")
-"""Differences that only a change of the declaration makes."""
+_DECLARED = "orphan-"
+"""How the kinds begin that only a change of the declaration makes."""
 _OF_FILES = ("file", "unit-file")
 _OF_UNITS = ("not-active", "stale-process", "active", "not-enabled", "enabled", "daemon-reload")
 
@@ -38,12 +38,12 @@ def attributed(comparison: Comparison, wanted: Wanted, found: Found) -> list[dic
     writes = {write.path: write for write in comparison.writes}
     return [
         {**item.as_dict(), "blame": _blame(item, writes, wanted, found), "since": _moment(_since(item, wanted, found))}
-        for item in comparison.items
+        for item in (*comparison.items, *comparison.told)
     ]
 
 
 def _blame(item: Item, writes: dict[str, Write], wanted: Wanted, found: Found) -> str:
-    if item.kind in _DECLARED:
+    if item.kind.startswith(_DECLARED):
         return INTENTIONAL
     if item.kind in _OF_FILES and item.subject in writes:
         return _blame_file(writes[item.subject], found)

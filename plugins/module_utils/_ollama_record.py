@@ -73,6 +73,12 @@ def manifest_path(store: str, name: str) -> str:
     return os.path.join(store, "manifests", *(parsed.parts if parsed else (name,)))
 
 
+def name_of(path: str) -> str:
+    """The name of the model whose manifest is at a path, as the server takes it."""
+    host, namespace, model, tag = path.rpartition("/manifests/")[2].split("/")
+    return names.short(f"{host}/{namespace}/{model}:{tag}")
+
+
 def verify(path: str, declared: str, record: str = RECORD) -> list[str]:
     """Say why the model with its manifest at ``path`` is not the one that was declared; nothing when it is."""
     path = os.path.expanduser(path)

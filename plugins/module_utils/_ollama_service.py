@@ -69,7 +69,7 @@ def ollama_service(
     declared = [_model(each, update) for each in files]
     alone = _declaration(home, server, software, install.accepted, models_directory)
     folder = models_directory or f"{home}/{MODELS[2:]}"
-    needs = [_need(each, folder) for each in declared]
+    needs = [{**_need(each, folder), "server": server.url} for each in declared]
     return {
         "declaration": {**alone, "requires": [*alone["requires"], *needs]},
         "server": alone,

@@ -32,6 +32,11 @@ STATE_KINDS = (
     "foreign-port-owner",
     "orphan-unit",
     "orphan-file",
+    "orphan-port",
+    "orphan-environment",
+    "orphan-release",
+    "orphan-model",
+    "foreign-dropin",
     "interrupted-run",
     "manifest",
     "leftover",
@@ -40,7 +45,10 @@ STATE_KINDS = (
 
 def diffs(comparison: Comparison, found: Found) -> list[dict[str, str]]:
     """Return the blocks for ``--diff``: every item is visible in at least one."""
-    return [*_file_blocks(comparison.writes, found), *map(_state_block, _state_items(comparison.items))]
+    return [
+        *_file_blocks(comparison.writes, found),
+        *map(_state_block, _state_items((*comparison.items, *comparison.told))),
+    ]
 
 
 def _file_blocks(writes: Iterable[Write], found: Found) -> Iterator[dict[str, str]]:

@@ -89,6 +89,12 @@ def drop_in_items(found: Found) -> Iterator[Item]:
         yield Item("extra-dropin", path, "absent", "changes a unit of ours")
 
 
+def foreign_drop_in_items(found: Found) -> Iterator[Item]:
+    for path in found.foreign_drop_ins:
+        remedy = "as an administrator, remove it, or move it to service.d if it is meant for every service"
+        yield Item("foreign-dropin", path, "absent", "changes a unit of ours", remedy)
+
+
 def port_items(wanted: Wanted, found: Found, orphans: Collection[str]) -> Iterator[Item]:
     """Ports that a stranger holds; units that this run removes will set theirs free."""
     ours = {*wanted.unit_names, *orphans}

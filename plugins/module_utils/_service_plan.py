@@ -17,6 +17,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_items impor
     account_items,
     drop_in_items,
     file_items,
+    foreign_drop_in_items,
     port_items,
     unit_items,
 )
@@ -50,12 +51,18 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
         *port_items(wanted, found, orphan_units),
         *(Item("orphan-unit", name, "not declared", "left by an earlier run") for name in orphan_units),
         *(
+            Item("orphan-port", str(port.port), "free", f"held by {port.unit}")
+            for port in found.old_ports
+            if port.unit in orphan_units
+        ),
+        *(
             Item("orphan-file", path, "not declared", "left by an earlier run")
             for path in orphan_files
             if not path.startswith(wanted.unit_dir + "/")
         ),
     ]
-    return Comparison(tuple(items), writes, decisions, orphan_units, orphan_files)
+    told = tuple(foreign_drop_in_items(found))
+    return Comparison(tuple(items), writes, decisions, orphan_units, orphan_files, told)
 
 
 def with_sockets(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:

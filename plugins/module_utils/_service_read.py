@@ -13,11 +13,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _proc
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, read
+from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     DIGEST_VARIABLE,
     FileFound,
     Found,
+    Port,
     PortFound,
     UnitFound,
     Wanted,
@@ -25,6 +27,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import REMEMBERED, Manager, lingers
 
+ADMINISTRATORS = "/etc/systemd/user"
+"""Where an administrator puts drop-ins for the units of every account."""
 ENDED_BY_SIGNAL = ("2", "3")
 """What the kernel calls CLD_KILLED and CLD_DUMPED."""
 
@@ -36,11 +40,14 @@ def read_found(wanted: Wanted, manager: Manager, state: State, account: str, req
     paths = sorted(_all_paths(wanted, names) | set(manifest.files))
     present = manager.present()
     units = read_units(manager, names) if present else {}
+    drop_ins, foreign = _drop_ins(wanted, units)
     return Found(
         files={path: read_file(path) for path in paths},
         units=units,
         ports=tuple(_ports(wanted, units)),
-        drop_ins=tuple(sorted(set(_drop_ins(wanted, units)))),
+        old_ports=tuple(_old_ports(wanted, manifest, units)),
+        drop_ins=tuple(drop_ins),
+        foreign_drop_ins=tuple(foreign),
         leftovers=tuple(_leftovers({os.path.dirname(path) for path in paths} | {state.root, state.directory})),
         manager=present,
         linger=lingers(account),
@@ -136,22 +143,44 @@ def _all_paths(wanted: Wanted, names: Iterable[str]) -> set[str]:
     return files | inputs | {wanted.unit_path(name) for name in names}
 
 
-def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[str]:
-    """Files of this account that change this unit alone: known to the manager, or waiting for the next reload.
+def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> tuple[list[str], list[str]]:
+    """Files that change this unit alone, known to the manager or waiting for the next reload: ours, and others'.
 
-    Drop-ins for every service of the account (``service.d``) are the user's own policy and no business of ours.
+    Drop-ins for every service of the account (``service.d``) are the user's own policy and no business of ours. What
+    is not below the account's own directories only an administrator can remove.
     """
-    runtime = f"/run/user/{os.getuid()}/systemd/"
-    home = os.path.dirname(os.path.dirname(wanted.unit_dir)) + "/"
-    for name in (name for spec in wanted.units for name in spec.instances()):
+    home, runtime = wanted.unit_dir[: -len("/.config/systemd/user")], f"/run/user/{os.getuid()}/systemd"
+    below, found = (f"{home}/", f"{runtime}/"), set[str]()
+    folders = {name: set(_folders(name)) for name in wanted.unit_names}
+    for name, mine in folders.items():
         unit = units.get(name, UnitFound(name))
-        folders = [f"{each}.d" for each in dict.fromkeys((name, re.sub(r"@.*\.", "@.", name)))]
-        known = [path for path in unit.drop_ins if os.path.basename(os.path.dirname(path)) in folders]
-        known += [unit.fragment] if unit.fragment not in ("", wanted.unit_path(name)) else []
-        yield from (path for path in known if path.startswith((runtime, home)))
-        for directory in (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}user", f"{runtime}user.control"):
-            for folder in folders:
-                yield from (path for path in glob.glob(f"{directory}/{folder}/*.conf") if path not in known)
+        found.update(path for path in unit.drop_ins if os.path.basename(os.path.dirname(path)) in mine)
+        if unit.fragment != wanted.unit_path(name) and unit.fragment.startswith(below):
+            found.add(unit.fragment)
+    every = {folder for mine in folders.values() for folder in mine}
+    own = (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}/user", f"{runtime}/user.control")
+    for directory in (*own, f"{home}/.local/share/systemd/user", ADMINISTRATORS):
+        for folder in every & set(_names(directory)):
+            found.update(glob.glob(f"{directory}/{folder}/*.conf"))
+    ours = {path for path in found if path.startswith(below)}
+    return sorted(ours), sorted(found - ours)
+
+
+def _folders(name: str) -> Iterator[str]:
+    """The directories of drop-ins that count for a unit and for no unit of another family."""
+    stem, suffix = name.rsplit(".", 1)
+    front, instance, _name = stem.partition("@")
+    words = front.split("-")
+    yield f"{name}.d"
+    yield from [f"{front}@.{suffix}.d"] if instance else []
+    yield from (f"{'-'.join(words[:count])}-.{suffix}.d" for count in range(1, len(words)))
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def _leftovers(directories: Iterable[str]) -> Iterator[str]:
@@ -176,6 +205,20 @@ def _ports(wanted: Wanted, units: Mapping[str, UnitFound]) -> Iterator[PortFound
             yield PortFound(port, spec.name)
         else:
             yield PortFound(port, unit, _proc.describe(holder, strangers[0].uid))
+
+
+def _old_ports(wanted: Wanted, manifest: Manifest, units: Mapping[str, UnitFound]) -> Iterator[PortFound]:
+    """The ports of units that are no longer declared, as far as these hold them still."""
+    declared = {str(port) for spec in wanted.units for port in spec.listens}
+    for text, name in manifest.trusted.ports.items():
+        unit = units.get(name, UnitFound(name))
+        if text in declared or name in wanted.unit_names or not unit.alive:
+            continue
+        address, _colon, number = text.rpartition(":")
+        inodes = set(_inodes(unit))
+        sockets = [each for each in _proc.listeners([int(number)]) if _proc.covers(each.address, address)]
+        if any(each.inode in inodes for each in sockets) or (sockets and name.endswith(".socket")):
+            yield PortFound(Port(address, int(number)), name)
 
 
 def _inodes(unit: UnitFound) -> Iterator[str]:

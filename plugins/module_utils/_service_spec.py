@@ -42,7 +42,9 @@ def wanted_from(params: Mapping[str, Any]) -> Wanted:
         unit_dir=f"{params['home']}/.config/systemd/user",
         files=tuple(_file(entry, params["home"]) for entry in params["files"]),
         units=tuple(_unit(entry) for entry in params["units"]),
-        requires=tuple(Requirement(e["kind"], e["path"], e["digest"]) for e in params["requires"]),
+        requires=tuple(
+            Requirement(e["kind"], e["path"], e["digest"], e.get("server") or "") for e in params["requires"]
+        ),
     )
 
 

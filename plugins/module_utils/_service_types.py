@@ -2,14 +2,15 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 """The values that the service module works with: what is wanted, what was found, how they differ.
 
-Only data and the smallest questions about it. Reading lives in ``_service_read``, comparing in ``_service_plan``,
-changing in ``_transaction``.
+Only data and the smallest questions about it: ``_service_read`` reads, ``_service_plan`` compares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+
+from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
 
 COLOURS = ("a", "b")
 """The two instances of a blue/green unit; exactly one of them serves."""
@@ -20,7 +21,7 @@ DIGEST_MARK = "@LLM_STACK_DIGEST@"
 DIGEST_VARIABLE = "LLM_STACK_DIGEST"
 
 HOME_MARK = "@LLM_STACK_HOME@"
-"""Stands in a file's text where the module writes the account's home, which only the host may know."""
+"""Stands in a file's text for the account's home, which only the host may know."""
 
 
 class ChangeError(Exception):
@@ -94,6 +95,8 @@ class Requirement:
     kind: str
     path: str
     digest: str
+    server: str = ""
+    """Address of the server that has it, where it is no file of ours."""
 
 
 @dataclass(frozen=True)
@@ -189,41 +192,23 @@ class PortFound:
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """What the last completed run left on the host; ``ok`` is False where it is missing or was edited."""
-
-    files: Mapping[str, str] = field(default_factory=dict)
-    """Paths, each with the keyed digest of its content."""
-    units: tuple[str, ...] = ()
-    ok: bool = False
-    exists: bool = False
-    deployed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Per unit the ``memory`` and the ``program`` it was left with."""
-    written: str = ""
-    """When that run ended."""
-    serving: tuple[tuple[str, str], ...] = ()
-    """What its services ran from when it ended: the kind of each installation and its path."""
-
-    @property
-    def trusted(self) -> Manifest:
-        """What may be removed by it: nothing by one that was edited, which may claim what is not ours."""
-        return self if self.ok else Manifest()
-
-
-@dataclass(frozen=True)
 class Found:
     """Everything that was read from the host before deciding."""
 
     files: Mapping[str, FileFound] = field(default_factory=dict)
     units: Mapping[str, UnitFound] = field(default_factory=dict)
     ports: tuple[PortFound, ...] = ()
+    old_ports: tuple[PortFound, ...] = ()
+    """Ports that only an earlier declaration had, and that its units hold to this moment."""
     drop_ins: tuple[str, ...] = ()
     """Drop-in files beside our units that nobody declared."""
+    foreign_drop_ins: tuple[str, ...] = ()
+    """The same where only an administrator can remove them."""
     leftovers: tuple[str, ...] = ()
     """Temporary files of a run that was killed."""
     manager: bool = True
     linger: bool = True
-    manifest: Manifest = Manifest()
+    manifest: Manifest = field(default_factory=Manifest)
     interrupted: str = ""
     """When an earlier run was killed before it ended; empty where none was."""
     requires: Mapping[str, str] = field(default_factory=dict)
@@ -254,13 +239,7 @@ class Item:
     remedy: str = "deploy"
 
     def as_dict(self) -> dict[str, str]:
-        return {
-            "kind": self.kind,
-            "subject": self.subject,
-            "expected": self.expected,
-            "actual": self.actual,
-            "remedy": self.remedy,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -298,3 +277,5 @@ class Comparison:
     decisions: tuple[Decision, ...]
     orphan_units: tuple[str, ...]
     orphan_files: tuple[str, ...]
+    told: tuple[Item, ...] = ()
+    """Differences that the transaction does not mend: it only tells them."""

@@ -20,7 +20,10 @@ from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import held, now
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
+from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    FileFound,
+)
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """What reading a record raises that somebody edited."""
@@ -64,17 +67,43 @@ class State:
             record = json.loads(content)
             body = {key: value for key, value in record.items() if key != "checksum"}
             intact = record["checksum"] == _checksum(body)
-            files, deployed = dict(record["files"]), dict(record.get("deployed", {}))
-            serving = tuple((kind, path) for kind, path in record.get("serving", []))
-            return Manifest(files, tuple(record["units"]), intact, True, deployed, record.get("written", ""), serving)
+            return Manifest(
+                files=dict(record["files"]),
+                units=tuple(record["units"]),
+                ok=intact,
+                exists=True,
+                deployed=dict(record.get("deployed", {})),
+                written=record.get("written", ""),
+                serving=tuple((kind, path) for kind, path in record.get("serving", [])),
+                installed=dict(record.get("installed", {})),
+                ports=dict(record.get("ports", {})),
+            )
         except UNREADABLE:
             return Manifest(exists=True)
 
     def write_manifest(self, files: Mapping[str, str], units: list[str], facts: Mapping[str, Any]) -> None:
         """Record what a completed run left: the commit point of the transaction. ``files`` maps paths to digests."""
-        body = {"format": 1, "name": self.name, "files": dict(files), "units": units, "written": now(), **facts}
+        self._write({"format": 1, "name": self.name, "files": dict(files), "units": units, "written": now(), **facts})
+
+    def _write(self, body: Mapping[str, Any]) -> None:
         text = json.dumps({**body, "checksum": _checksum(body)}, indent=1, sort_keys=True)
         write_atomic(self._manifest, text.encode(), 0o600)
+
+    def note_installed(self, installed: Mapping[str, Mapping[str, str]]) -> None:
+        """Note what is installed for the transaction, in a manifest that is whole; all else in it stays."""
+        content = read(self._manifest)
+        manifest = self.manifest()
+        if content is None or not manifest.ok or manifest.installed == installed:
+            return
+        body = {**json.loads(content), "installed": installed}
+        body.pop("checksum")
+        self._write(body)
+
+    def others(self) -> dict[str, Mapping[str, str]]:
+        """What the manifests of the account's other transactions say is installed for them."""
+        names = [each.name for each in os.scandir(self.root) if each.is_dir() and each.name != self.name]
+        others = [State(self.root, name).manifest().trusted for name in names]
+        return {path: claim for each in others for path, claim in each.installed.items()}
 
     def forget(self) -> None:
         """Remove the records of a transaction that is absent now."""

@@ -228,8 +228,11 @@ class Transaction:
         files = {path: hashlib.sha256(found.salt + content).hexdigest() for path, content in contents.items()}
         units = {*self.wanted.unit_names, *record.units} - {*comparison.orphan_units}
         left = deployed(self.manager, units, record.deployed, self.ready)
+        ports = {address: unit for address, unit in record.ports.items() if unit in units}
+        ports.update({str(port): spec.name for spec in self.wanted.units for port in spec.listens})
         serving = installations(self.wanted.requires)
-        self.state.write_manifest(files, sorted(units), {**self.facts, "deployed": left, "serving": serving})
+        noted = {"deployed": left, "serving": serving, "ports": ports, "installed": record.installed}
+        self.state.write_manifest(files, sorted(units), {**self.facts, **noted})
         serve_from(serving)
         self.on_step("end")
         self.state.drop_snapshot()

@@ -88,7 +88,8 @@ VARIABLES: Mapping[str, Field] = {
 
 # Variables that are no part of the declaration: those of each host, what a playbook works on, and the plan itself.
 OTHER_VARIABLES = tuple(
-    f"{PREFIX}{name}" for name in ("address", "instance_key", "secrets", "target", "break_lock", "check_only", "plan")
+    f"{PREFIX}{name}"
+    for name in ("address", "instance_key", "secrets", "target", "break_lock", "check_only", "prune", "plan")
 )
 
 DEFAULT_ROUTES: tuple[Mapping[str, str], ...] = (

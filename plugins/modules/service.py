@@ -196,6 +196,10 @@ options:
       src:
         description: For V(file), the controller's copy; the action plugin takes the fingerprint from it.
         type: str
+      server:
+        description: For V(ollama_model), the address of the server, which is told when the model is to go.
+        type: str
+        default: ""
   assume_installed:
     description:
       - Set for the call after the install step. In check mode it predicts as if O(requires) were met; otherwise a
@@ -207,6 +211,16 @@ options:
       are removed.
     type: bool
     default: true
+  unneeded:
+    description:
+      - What happens to environments, releases and models that an earlier run of this transaction required, that the
+        install step made, and that are no longer required.
+      - V(tell) returns an item for each, V(remove) removes them too, V(ignore) is for a call that does not declare
+        everything.
+      - The versions beside one that is required are kept on purpose, and what another transaction requires stays.
+    type: str
+    choices: [tell, remove, ignore]
+    default: tell
   home:
     description:
       - Home of the account, with its records in C(.local/state/llm-stack) and its units in C(.config/systemd/user).
@@ -310,10 +324,17 @@ import os
 import pwd
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import LockError
+from ansible_collections.lab.llm_stack.plugins.module_utils._orphans import (
+    claimed,
+    orphan_items,
+    orphans,
+    remove_orphans,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
@@ -365,6 +386,7 @@ REQUIREMENT = {
     "path": {"type": "path", "required": True},
     "digest": {"type": "str", "default": ""},
     "src": {"type": "str"},
+    "server": {"type": "str", "default": ""},
 }
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
@@ -374,6 +396,7 @@ ARGUMENT_SPEC = {
     "requires": {"type": "list", "elements": "dict", "default": [], "options": REQUIREMENT},
     "assume_installed": {"type": "bool", "default": False},
     "prune": {"type": "bool", "default": True},
+    "unneeded": {"type": "str", "choices": ["tell", "remove", "ignore"], "default": "tell"},
     "home": {"type": "path", "default": "~"},
     "declaration": {"type": "dict"},
     "holder": {"type": "str", "default": "unknown"},
@@ -440,7 +463,12 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
     found = read_found(wanted, manager, state, account, identities(wanted.requires, missing))
     wanted = with_generated(wanted, found)
     comparison = compare(wanted, found, module.params["prune"])
-    result = _result(comparison, wanted, found)
+    others = state.others() if {*found.manifest.installed} - {each.path for each in wanted.requires} else {}
+    unneeded = orphans(wanted, found.manifest, others) if module.params["unneeded"] != "ignore" else {}
+    removes = bool(unneeded) and module.params["unneeded"] == "remove"
+    comparison = replace(comparison, told=(*comparison.told, *orphan_items(unneeded, removes)))
+    result = {**_result(comparison, wanted, found), "changed": bool(comparison.items) or removes}
+    _warn(module, comparison)
     if comparison.items and not module.check_mode:
         _refuse_strangers(module, comparison.items)
         facts = {"account": account, "holder": module.params["holder"]}
@@ -451,6 +479,10 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
         transaction.run()
         learn(manager, state.root, transaction.ready)
         result.update(ready=transaction.ready, outage_s=transaction.outages.seconds)
+    if not module.check_mode:
+        if removes:
+            remove_orphans(unneeded)
+        state.note_installed(claimed(wanted, found.manifest, others))
     return result
 
 
@@ -488,9 +520,16 @@ def _result(comparison: Comparison, wanted: Wanted, found: Found) -> dict[str, A
     }
 
 
+def _warn(module: AnsibleModule, comparison: Comparison) -> None:
+    """Say what differs and stays, which neither a change nor a diff would show."""
+    for item in comparison.told:
+        if item.remedy != Item.remedy:
+            module.warn(f"{item.kind} {item.subject}: {item.actual}; {item.remedy}.")
+
+
 def _items(comparison: Comparison, wanted: Wanted, found: Found) -> list[dict[str, str]]:
     """The differences, each with who is to blame. A check that finds nothing need not load the code for it."""
-    if not comparison.items:
+    if not comparison.items and not comparison.told:
         return []
     from ansible_collections.lab.llm_stack.plugins.module_utils._drift_blame import attributed
 
@@ -499,7 +538,7 @@ def _items(comparison: Comparison, wanted: Wanted, found: Found) -> list[dict[st
 
 def _diffs(comparison: Comparison, found: Found) -> list[dict[str, str]]:
     """The blocks for --diff. A check that finds nothing, which is nearly every check, need not load the code for it."""
-    if not comparison.items:
+    if not comparison.items and not comparison.told:
         return []
     from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import diffs
 

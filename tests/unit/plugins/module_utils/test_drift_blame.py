@@ -89,7 +89,7 @@ def remove_linger(host: SimulatedHost) -> None:
         pytest.param(
             nothing,
             lambda host: replace(server(host.home), units=()),
-            {"orphan-unit": "intentional"},
+            {"orphan-unit": "intentional", "orphan-port": "intentional"},
             id="a unit is no longer declared",
         ),
     ],

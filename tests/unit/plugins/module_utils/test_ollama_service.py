@@ -108,6 +108,7 @@ def test_models_are_proven_by_the_same_call_and_started_without() -> None:
     manifest = "~/.ollama/models/manifests/registry.ollama.ai/llm-stack/chat/latest"
     (model,) = decided["models"]
     need = {"kind": "ollama_model", "path": manifest, "digest": wanted_from([model])[0].identity()}
+    need["server"] = "http://127.0.0.1:11434"
     assert decided["declaration"]["requires"][1:] == [need]
     assert decided["server"]["requires"] == decided["declaration"]["requires"][:1]
     assert model == {

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils import _service_read
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     FileSpec,
@@ -490,6 +491,7 @@ def test_what_is_no_longer_declared_is_pruned(deployed: SimulatedHost) -> None:
     alone = gateway(deployed.home)
     assert rows(deployed, alone) == [
         ("orphan-unit", "server.service", "left by an earlier run"),
+        ("orphan-port", "127.0.0.1:8080", "held by server.service"),
         ("orphan-file", ENV, "left by an earlier run"),
     ]
     deploy(deployed, alone)
@@ -515,6 +517,39 @@ def test_a_lost_key_is_made_anew_and_the_gateway_switches_to_it(deployed: Simula
     deploy(deployed, declared(deployed))
     assert rows(deployed, declared(deployed)) == []
     assert deployed.units["gateway@b.service"].environ["GATEWAY_KEY"].startswith("sk-")
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        pytest.param("server.service", ["server.service.d"], id="a plain name"),
+        pytest.param(
+            "vllm-my-model.service",
+            ["vllm-my-model.service.d", "vllm-.service.d", "vllm-my-.service.d"],
+            id="each beginning that ends with a dash",
+        ),
+        pytest.param("gateway@b.service", ["gateway@b.service.d", "gateway@.service.d"], id="a colour"),
+    ],
+)
+def test_the_folders_whose_drop_ins_change_a_unit(unit: str, expected: list[str]) -> None:
+    assert [*_service_read._folders(unit)] == expected
+
+
+def test_what_only_an_administrator_can_remove_is_told_and_left(
+    deployed: SimulatedHost, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etc = tmp_path_factory.mktemp("etc")
+    monkeypatch.setattr(_service_read, "ADMINISTRATORS", str(etc))
+    path = etc / "server.service.d/slow.conf"
+    deployed.edit(path, b"[Service]\nCPUQuota=10%\n")
+    deployed.edit(etc / "service.d/policy.conf", b"[Service]\nNice=5\n")
+    comparison = deployed.read(declared(deployed))[1]
+    assert comparison.items == ()
+    assert [(item.kind, item.subject, item.actual) for item in comparison.told] == [
+        ("foreign-dropin", str(path), "changes a unit of ours")
+    ]
+    assert deploy(deployed, declared(deployed)) is None
+    assert path.exists()
 
 
 def test_a_required_thing_that_was_installed_anew_makes_its_service_stale(host: SimulatedHost) -> None:

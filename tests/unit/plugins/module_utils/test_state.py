@@ -12,7 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound, Manifest
+from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    FileFound,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State
 
 SNAPSHOT = Snapshot(
@@ -35,10 +38,30 @@ def state(tmp_path: Path) -> State:
 def test_a_manifest_is_read_as_it_was_written(state: State) -> None:
     assert state.manifest() == Manifest()
     left = {"a.service": {"memory": "m", "program": "p"}}
-    state.write_manifest({"/a": "1", "/b": "2"}, ["a.service"], {"holder": "me", "deployed": left})
+    facts = {"holder": "me", "deployed": left, "ports": {"127.0.0.1:80": "a.service"}}
+    state.write_manifest({"/a": "1", "/b": "2"}, ["a.service"], facts)
     found = state.manifest()
-    assert found == Manifest({"/a": "1", "/b": "2"}, ("a.service",), True, True, left, found.written)
+    written = {"deployed": left, "ports": facts["ports"], "written": found.written}
+    assert found == Manifest({"/a": "1", "/b": "2"}, ("a.service",), True, True, **written)
     assert found.written.endswith("Z")
+
+
+def test_what_is_installed_is_noted_in_a_manifest_that_nobody_edited(state: State) -> None:
+    model = {"/models/tiny.gguf": {"kind": "download"}}
+    state.note_installed(model)
+    assert state.manifest() == Manifest()
+    state.write_manifest({"/a": "1"}, ["a.service"], {"holder": "me"})
+    before = state.manifest()
+    state.note_installed(model)
+    assert state.manifest() == replace(before, installed=model)
+    other = State(state.root, "other")
+    assert (other.others(), state.others()) == (model, {})
+    path = Path(state.directory) / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b"download", b"ollama_model"))
+    edited = path.read_bytes()
+    state.note_installed(model)
+    assert path.read_bytes() == edited
+    assert other.others() == {}
 
 
 @pytest.mark.parametrize(
