@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_checks
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_preflight import looks, requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_software import (
     Install,
@@ -45,12 +46,12 @@ def llamacpp_service(
     """Return the declaration of the transaction, the models to fetch, and the software to install.
 
     ``ready_timeout`` is in seconds; ``fingerprints`` tells the model files on the controller apart, by their paths;
-    ``install`` holds the fields of Install. Raises StackError when the method lacks what it needs.
+    ``install`` holds the fields of Install. Raises StackError with what stands against the instances, or with what the
+    method lacks.
     """
+    config, wanted = config_dir(home, "llamacpp"), Install(**install)
+    servers = _checked(instances, wanted, home, config)
     instances = [_with_files(each, home, source_directory, fingerprints or {}) for each in instances]
-    config = config_dir(home, "llamacpp")
-    wanted = Install(**install)
-    servers = dict(_servers(instances, wanted, home, config))
     looked_at = looks(instances, servers, wanted, home)
     scripts = sorted({script for each in servers.values() for script in _scripts(each)})
     return {
@@ -69,8 +70,21 @@ def llamacpp_service(
         "preflight": looked_at,
         "models": [_fetched(each) for each in instances if each["source"]["origin"] != "host"],
         "releases": [archive for each in servers.values() for archive in each.releases],
+        "native": "native" in servers,
         "python": servers["python"].build if "python" in servers else {},
     }
+
+
+def _checked(instances: Sequence[Mapping[str, Any]], install: Install, home: str, config: str) -> dict[str, Software]:
+    """Give the servers, or raise what stands against the instances together with what the method lacks."""
+    problems, servers = list(_llamacpp_checks.check(instances)), {}
+    try:
+        servers = dict(_servers(instances, install, home, config))
+    except StackError as error:
+        problems += error.problems
+    if problems:
+        raise StackError(problems)
+    return servers
 
 
 def _installed(servers: Mapping[str, Software]) -> list[Mapping[str, str]]:

@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama, _ollama_settings, _ollama_software
+from ansible_collections.lab.llm_stack.plugins.module_utils import (
+    _ollama,
+    _ollama_declared,
+    _ollama_settings,
+    _ollama_software,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_record import MODELS, identity, manifest_path
 from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_software import Install
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, StackError
@@ -62,6 +67,7 @@ def ollama_service(
     own = {key: options.pop(key) for key in [*options] if key in Server.__dataclass_fields__}
     server, install = Server(**own), Install(**options)
     problems = [*_check_server(server), *_check_folder(models_directory), *_ollama_software.check(install)]
+    problems += _ollama_declared.check(models)
     if problems:
         raise StackError(problems)
     software = _ollama_software.software(install, home)

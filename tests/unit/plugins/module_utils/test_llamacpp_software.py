@@ -13,9 +13,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_software i
     Install,
     python,
     releases,
-    with_wheel,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._release_assets import BACKENDS
 from ansible_collections.lab.llm_stack.plugins.module_utils._requirements import environment_digest, parse
 
@@ -64,13 +62,16 @@ def test_a_locked_release_is_installed_by_its_checksum_wherever_it_comes_from(
 
 
 def service(**install: Any) -> dict[str, Any]:
+    server = install.pop("server", "native")
+    own = {"HOST": "127.0.0.1", "PORT": "8080", "ALIAS" if server == "native" else "MODEL_ALIAS": "tiny"}
+    prefix = "LLAMA_ARG_" if server == "native" else "LLAMA_PYTHON_"
     instance = {
         "name": "tiny",
         "port": 8080,
         "bind": "127.0.0.1",
         "source": {"origin": "host", "path": "/m.gguf", "sha256": None},
-        "settings": {},
-        "server": install.pop("server", "native"),
+        "settings": {f"{prefix}{name}": value for name, value in own.items()},
+        "server": server,
     }
     return llamacpp_service([instance], home="~", ready_timeout=60, **install)
 
@@ -101,47 +102,6 @@ def test_a_release_that_the_user_names_counts_before_the_lock() -> None:
     assert release == {"name": "llamacpp", "strip_top": True, "why": "as llamacpp_release says", **named}
 
 
-@pytest.mark.parametrize(
-    ("lock", "changes", "said"),
-    [
-        pytest.param(
-            {},
-            {},
-            "llm_stack_release_lock.llamacpp: pins no release, and the method release installs nothing without a "
-            "checksum.\n    Run make pin RELEASE=llamacpp TAG=TAG: it writes the checksums that the publisher states "
-            "into the lock.",
-            id="without a lock",
-        ),
-        pytest.param(
-            {"tag": "b1", "assets": {CPU: {"url": "https://example.org/x", "sha256": "to be filled in"}}},
-            {},
-            f"llm_stack_release_lock.llamacpp.assets.{CPU}.sha256: 'to be filled in' is not the checksum of an "
-            "archive.\n    Run make pin RELEASE=llamacpp TAG=b1: it writes the checksums that the publisher states "
-            "into the lock.",
-            id="with a checksum that is none",
-        ),
-        pytest.param(
-            RELEASE_LOCK,
-            {"backend": "vulkan"},
-            "llm_stack_release_lock.llamacpp.assets: has no build with vulkan for x86_64.\n"
-            "    Backends of this release for x86_64: cpu, cuda.\n    Pin another release, or use another method.",
-            id="without the build that the host needs",
-        ),
-        pytest.param(
-            RELEASE_LOCK,
-            {"machine": "riscv64"},
-            "llm_stack_release_lock.llamacpp.assets: has no build for Linux on riscv64.\n"
-            "    Pin another release, or use another method.",
-            id="for another machine",
-        ),
-    ],
-)
-def test_a_release_that_is_not_pinned_is_refused(lock: dict[str, Any], changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(StackError) as caught:
-        service(method="release", release_lock=lock, **changes)
-    assert str(caught.value).split("\n\n", 1)[1] == said
-
-
 LOCK = f"""# a comment
 jinja2==3.1.6 \\
     --hash=sha256:{SHA}
@@ -170,7 +130,7 @@ def test_the_python_server_is_built_with_the_flags_of_its_backend() -> None:
 
 def test_a_host_with_the_python_server_alone_needs_no_other() -> None:
     result = service(server="python", method="release", python_lock=LOCK, python="/usr/bin/python3")
-    assert result["releases"] == []
+    assert (result["native"], result["releases"]) == (False, [])
     assert [each["kind"] for each in result["declaration"]["requires"]] == ["environment", "file", "preflight"]
 
 
@@ -194,8 +154,3 @@ def test_a_wheel_that_was_given_takes_the_place_of_the_source() -> None:
         "markupsafe": (f"sha256:{SHA}",),
     }
     assert problems == []
-
-
-def test_a_wheel_without_a_checksum_is_refused() -> None:
-    with pytest.raises(StackError, match=r"llamacpp_python_wheel: 'mine\.whl' is not a SHA-256 sum"):
-        with_wheel(LOCK, "mine.whl")

@@ -20,7 +20,8 @@ SETTINGS: dict[str, Any] = {
 
 
 def instance(source: dict[str, Any]) -> dict[str, Any]:
-    return {"name": "tiny", "port": 8080, "bind": "127.0.0.1", "source": source, "settings": {}}
+    settings = {"LLAMA_ARG_HOST": "127.0.0.1", "LLAMA_ARG_PORT": "8080", "LLAMA_ARG_ALIAS": "tiny"}
+    return {"name": "tiny", "port": 8080, "bind": "127.0.0.1", "source": source, "settings": settings}
 
 
 def placed(source: dict[str, Any], directory: Path = Path("/")) -> str:
