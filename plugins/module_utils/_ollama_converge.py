@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _files, _ollama_record
@@ -59,15 +59,20 @@ class Run:
         self.notes = _ollama_record.load(self.record)
         before = dict(self.notes)
         self._look()
-        unique = {each.key: each for each in wanted}
         try:
-            for each in unique.values():
+            self._all({each.key: each for each in wanted}.values())
+        finally:
+            # Also where it failed or paused: what came until then came by us.
+            if self.notes != before and not self.check:
+                _ollama_record.save(self.notes, self.record)
+
+    def _all(self, wanted: Collection[Wanted]) -> None:
+        try:
+            for each in wanted:
                 self._one(each)
         except Paused:
             return
-        problems = [] if self.silent else [problem for each in unique.values() for problem in self._prove(each)]
-        if self.notes != before and not self.check:
-            _ollama_record.save(self.notes, self.record)
+        problems = [] if self.silent else [problem for each in wanted for problem in self._prove(each)]
         if problems:
             raise StackError(problems)
 
@@ -115,8 +120,18 @@ class Run:
         after = self.listed.get(key)
         if step.action != "pull" or before is None or after is None or before.digest != after.digest:
             self.items.append(step.item())
-        if step.action in ("create", "copy") and after:
-            self.notes[key] = self._note(step.model, after)
+        if after and step.action != "delete":
+            self._remember(step, key, before, after)
+
+    def _remember(self, step: Step, key: str, before: Listed | None, after: Listed) -> None:
+        """Note what came by us, as something that nobody has proven yet."""
+        old = self.notes.get(key, Note("", ""))
+        brought = old.brought or before is None or step.action in ("create", "copy")
+        if key == step.model.key:
+            self.notes[key] = self._note(step.model, after, brought)
+        elif brought and not old.declared:
+            # Only there for another one to be made from; it is ours to remove with that one.
+            self.notes[key] = Note("", after.digest, brought=True)
 
     def _foresee(self, step: Step, key: str, before: Listed | None) -> None:
         if step.action == "pull" and before:
@@ -182,10 +197,11 @@ class Run:
 
     # -- proof ------------------------------------------------------------------------------------------------------
 
-    def _note(self, each: Wanted, there: Listed) -> Note:
+    def _note(self, each: Wanted, there: Listed, brought: bool) -> Note:
         base = self.listed.get(names.key(each.base)) if each.base else None
         origin = base.digest if base else self._fingerprint(each)
-        return Note(each.identity(), there.digest, origin if each.made else "")
+        source = names.key(each.base) if each.made and each.base else ""
+        return Note("", there.digest, origin if each.made else "", source, brought)
 
     def _prove(self, each: Wanted) -> list[Problem]:
         """What is there is asked for what was declared; only a model that passes is noted as it is declared."""
@@ -193,11 +209,9 @@ class Run:
         if each.state == "absent" or not there or there.digest == FORESEEN:
             return []
         problems = list(check_shown(each, self.client.show(each.name), each.name))
-        if problems:
-            # Without its note the next run looks again.
-            self.notes.pop(each.key, None)
-        else:
-            self.notes[each.key] = self._note(each, there)
+        note = self._note(each, there, self.notes.get(each.key, Note("", "")).brought)
+        # Without its declaration the next run looks again.
+        self.notes[each.key] = note if problems else replace(note, declared=each.identity())
         return problems
 
 

@@ -163,7 +163,7 @@ def made_step(each: Wanted, listed: Mapping[str, Listed], note: Note | None, fin
 
 def _stale(each: Wanted, there: Listed, note: Note | None, origin: str) -> str:
     """Why a made model is not the declared one; the digest alone would not tell."""
-    if note is None:
+    if note is None or not note.declared:
         return "there is no record of how it was made"
     if note.declared != each.identity():
         return "made from another declaration"

@@ -26,14 +26,19 @@ MODELS = "~/.ollama/models"
 
 @dataclass(frozen=True)
 class Note:
-    """One model: the identity of its declaration, its digest at the server, and what it was made from."""
+    """One model: the identity of its declaration, its digest at the server, and what it was made from.
+
+    What is not proven yet, or is there only for another one to be made from, has no declaration.
+    """
 
     declared: str
     digest: str
     base: str = ""
     """The digest of the model it was made from, or the fingerprint of the file."""
-    sha256: str = ""
-    """Of the file it was made from."""
+    source: str = ""
+    """The key of the model that had to be there first."""
+    brought: bool = False
+    """Whether it came by us; what was there before is not ours to remove."""
 
 
 def identity(model: Mapping[str, Any]) -> str:
@@ -54,8 +59,13 @@ def load(path: str = RECORD) -> dict[str, Note]:
     """Read the notes by the keys of the models' names; a file that was edited into nonsense counts as none."""
     content = read(os.path.expanduser(path))
     with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):
-        return {str(key): Note(**each) for key, each in json.loads(content or b"{}")["models"].items()}
+        return {str(key): _note(each) for key, each in json.loads(content or b"{}")["models"].items()}
     return {}
+
+
+def _note(written: Mapping[str, Any]) -> Note:
+    """Read a note; what an older version wrote into it and nobody asks for any more is left out."""
+    return Note(**{key: value for key, value in written.items() if key in Note.__dataclass_fields__})
 
 
 def save(notes: Mapping[str, Note], path: str = RECORD) -> None:
@@ -82,12 +92,11 @@ def name_of(path: str) -> str:
 def verify(path: str, declared: str, record: str = RECORD) -> list[str]:
     """Say why the model with its manifest at ``path`` is not the one that was declared; nothing when it is."""
     path = os.path.expanduser(path)
-    store, _folder, below = path.rpartition("/manifests/")
-    name = ":".join(below.rsplit("/", 1))
+    store = path.rpartition("/manifests/")[0]
     content = read(_existing(path))
     if content is None:
         return ["is not at the server"]
-    note = load(record).get(names.key(name))
+    note = load(record).get(names.key(name_of(path)))
     if note is None:
         return ["was never verified"]
     if note.declared != declared:
@@ -95,6 +104,20 @@ def verify(path: str, declared: str, record: str = RECORD) -> list[str]:
     if note.digest != hashlib.sha256(content).hexdigest():
         return ["is another model than the one that was verified"]
     return list(_lost(store, content))
+
+
+def is_ours(path: str, record: str = RECORD) -> bool:
+    """Tell whether the model with its manifest at ``path`` came by us and is still the one that came."""
+    path = os.path.expanduser(path)
+    note = load(record).get(names.key(name_of(path)))
+    content = read(_existing(path))
+    return bool(note and note.brought and content and note.digest == hashlib.sha256(content).hexdigest())
+
+
+def name_of(path: str) -> str:
+    """The name of the model whose manifest is at a path, as the server takes it."""
+    host, namespace, model, tag = path.rpartition("/manifests/")[2].split("/")
+    return names.short(f"{host}/{namespace}/{model}:{tag}")
 
 
 def _existing(path: str) -> str:

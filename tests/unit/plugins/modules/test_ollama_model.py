@@ -15,7 +15,9 @@ from typing import Any
 import ollama_servers as servers
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_forget
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_record as record
+from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_api import Client
 from ansible_collections.lab.llm_stack.plugins.modules import ollama_model, ollama_model_info
 from ollama_servers import TINY, Registry, call
 
@@ -184,6 +186,65 @@ def test_absent_deletes_the_name_alone(run: Run, url: str) -> None:
     assert list(tags(url)) == ["second:latest"]
     assert kinds(run(gone)) == []
     assert "tiny:latest" not in record.load()
+
+
+# What came by us, and goes by us
+
+
+def forget(url: str, name: str) -> list[str]:
+    return _ollama_forget.forget(Client(url), name)
+
+
+def test_what_a_model_was_made_from_goes_with_the_last_that_was(run: Run, url: str, registry: Registry) -> None:
+    long = registry.name("team/tiny:v1")
+    made = [
+        {"name": name, "source": long, "insecure": True, "parameters": {"seed": seed}}
+        for seed, name in enumerate(("one", "two"))
+    ]
+    run(*made)
+    assert sorted(tags(url)) == [long, "one:latest", "two:latest"]
+    assert forget(url, "one") == ["one:latest"]
+    assert forget(url, "one") == []
+    assert forget(url, "two") == ["two:latest", long]
+    assert (tags(url), record.load()) == ({}, {})
+
+
+def test_a_source_that_is_declared_itself_stays(run: Run, url: str, registry: Registry) -> None:
+    long = registry.name("team/tiny:v1")
+    run({"name": "short", "source": long, "insecure": True}, {"name": long, "insecure": True})
+    assert forget(url, "short") == ["short:latest"]
+    assert [*tags(url)] == [long]
+
+
+def test_what_was_there_before_us_is_not_ours(run: Run, url: str, home: Path, registry: Registry) -> None:
+    long = registry.name("team/tiny:v1")
+    call(f"{url}/api/pull", {"model": long, "insecure": True})
+    run({"name": long, "insecure": True}, {"name": "made", "source": long, "insecure": True})
+    folder = str(home / ".ollama/models")
+    assert [record.is_ours(record.manifest_path(folder, name)) for name in (long, "made")] == [False, True]
+    assert forget(url, long) == []
+    assert forget(url, "made") == ["made:latest"]
+    assert [*tags(url)] == [long]
+
+
+def test_what_somebody_replaced_since_is_theirs(run: Run, url: str, home: Path) -> None:
+    run(FILE, {"name": "other", "path": str(TINY), "parameters": {"seed": 7}})
+    call(f"{url}/api/copy", {"source": "other", "destination": "tiny"})
+    assert record.is_ours(record.manifest_path(str(home / ".ollama/models"), "tiny")) is False
+    assert forget(url, "tiny") == []
+    assert "tiny:latest" in tags(url)
+    assert "tiny:latest" not in record.load()
+
+
+def test_what_came_before_a_failure_came_by_us(run: Run, url: str, registry: Registry) -> None:
+    long = registry.name("team/tiny:v1")
+    gone = {"name": registry.name("team/gone:v1"), "insecure": True}
+    assert run({"name": long, "insecure": True}, gone)["failed"]
+    # It is there, and nobody has asked it yet what it can do.
+    assert (record.load()[long].brought, record.load()[long].declared) == (True, "")
+    assert kinds(run({"name": long, "insecure": True})) == []
+    assert record.load()[long].declared
+    assert forget(url, long) == [long]
 
 
 # Honesty
