@@ -114,12 +114,6 @@ def is_ours(path: str, record: str = RECORD) -> bool:
     return bool(note and note.brought and content and note.digest == hashlib.sha256(content).hexdigest())
 
 
-def name_of(path: str) -> str:
-    """The name of the model whose manifest is at a path, as the server takes it."""
-    host, namespace, model, tag = path.rpartition("/manifests/")[2].split("/")
-    return names.short(f"{host}/{namespace}/{model}:{tag}")
-
-
 def _existing(path: str) -> str:
     """The same path as it is spelt on the disk: Ollama finds a name whatever its case."""
     if os.path.exists(path):

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
+from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_record import is_ours
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     ChangeError,
     Item,
@@ -62,6 +63,7 @@ def orphans(wanted: Wanted, manifest: Manifest, others: Claims) -> dict[str, Map
         and path not in others
         and _family(claim["kind"], path) not in families
         and os.path.lexists(path)
+        and (claim["kind"] != "ollama_model" or is_ours(path))
     }
 
 
@@ -113,14 +115,12 @@ def _clear_shelf(directory: str) -> None:
 
 
 def _forget_model(path: str, server: str) -> None:
-    from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_names, _ollama_record
     from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_api import ApiError, Client
+    from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_forget import forget
+    from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_record import name_of
 
-    name = _ollama_record.name_of(path)
+    name = name_of(path)
     try:
-        Client(server).delete(name)
+        forget(Client(server), name)
     except ApiError as error:
         raise ChangeError(f"{error}\nThe services are as declared; the model {name} is still there.") from error
-    notes = _ollama_record.load()
-    if notes.pop(_ollama_names.key(name), None):
-        _ollama_record.save(notes)

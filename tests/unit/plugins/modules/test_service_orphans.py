@@ -209,3 +209,21 @@ def test_a_model_at_ollama_goes_by_its_server(
         assert told(run([kept])) == []
     told_why = run([], unneeded="remove")["msg"]
     assert told_why.endswith("The services are as declared; the model kept:latest is still there.")
+
+
+@pytest.mark.parametrize("server", KINDS)
+def test_a_model_at_ollama_that_was_there_before_us_stays(
+    host: SimulatedHost, run: Run, capsys: pytest.CaptureFixture[str], server: str
+) -> None:
+    with started(server, host.home) as url:
+        blob = hashlib.sha256(TINY.read_bytes()).hexdigest()
+        call(f"{url}/api/blobs/sha256:{blob}", TINY.read_bytes())
+        call(f"{url}/api/create", {"model": "mine", "files": {"a.gguf": f"sha256:{blob}"}, "stream": False})
+        with patch_module_args({"url": url, "models": [{"name": "mine"}]}), pytest.raises(SystemExit):
+            ollama_model.main()
+        capsys.readouterr()
+        path = _ollama_record.manifest_path(f"{host.home}/.ollama/models", "mine")
+        digest = _ollama_record.identity({"name": "mine"})
+        run([{"kind": "ollama_model", "path": path, "digest": digest, "server": url}])
+        assert told(run([], unneeded="remove")) == []
+        assert [each["name"] for each in json.loads(call(f"{url}/api/tags")[1])["models"]] == ["mine:latest"]
