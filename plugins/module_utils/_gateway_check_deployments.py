@@ -104,7 +104,7 @@ def _check_param(key: str, value: object, deployment: Deployment) -> Iterator[Fi
     elif key in LITELLM_PARAMS:
         yield from _check_value(key, value, path)
     elif key not in PRICING and key not in _ENGINE:
-        yield _unknown(key, path, deployment.provider in PASSING_ON)
+        yield _unknown(str(key), path, deployment.provider in PASSING_ON)
 
 
 def _check_value(key: str, value: object, path: str) -> Iterator[Finding]:

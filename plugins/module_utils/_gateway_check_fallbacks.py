@@ -26,17 +26,19 @@ _SECTIONS = ("router_settings", "litellm_settings")
 
 def check_entry(entry: object, path: str, names: Collection[str]) -> Iterator[Problem]:
     """Check one entry of a list of fallbacks: LiteLLM reads a mapping of one name to a list of names only."""
-    if (
-        not isinstance(entry, Mapping)
-        or len(entry) != 1
-        or not all(isinstance(value, list) for value in entry.values())
-    ):
-        yield Problem(path, entry, "is not one name with a list of names.", "Write {name: [first, second]}.")
-        return
-    for name, targets in entry.items():
+    misshapen = list(check_shape(entry, path))
+    yield from misshapen
+    for name, targets in entry.items() if isinstance(entry, Mapping) and not misshapen else ():
         yield from check_name(name, path, names)
         for index, target in enumerate(targets):
             yield from check_name(_named(target), f"{path}.{name}[{index}]", names)
+
+
+def check_shape(entry: object, path: str) -> Iterator[Problem]:
+    """Yield a problem for an entry of a list of fallbacks that is none, whatever names it has."""
+    one = isinstance(entry, Mapping) and len(entry) == 1
+    if not one or not all(isinstance(value, list) for value in entry.values()):  # type: ignore[attr-defined]
+        yield Problem(path, entry, "is not one name with a list of names.", "Write {name: [first, second]}.")
 
 
 def check_name(name: object, path: str, names: Collection[str]) -> Iterator[Problem]:

@@ -9,13 +9,17 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
-from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_fallbacks import check_entry, check_name
+from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_fallbacks import (
+    check_entry,
+    check_name,
+    check_shape,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_sections import SECTIONS, check_setting
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Routing
 from ansible_collections.lab.llm_stack.plugins.module_utils._variables import PREFIX
 
-__all__ = ["SECTIONS", "check_interplay", "check_references", "check_settings"]
+__all__ = ["SECTIONS", "check_fallback_shapes", "check_interplay", "check_references", "check_settings"]
 
 # What the plan derives, and where the user declares it.
 _DERIVED: Mapping[str, str] = {
@@ -55,6 +59,15 @@ def check_references(declared: Declaration, names: Collection[str]) -> Iterator[
     policies = declared.gateway.settings.get("router_settings", {}).get("model_group_retry_policy", {})
     for name in policies if isinstance(policies, Mapping) else ():
         yield from check_name(name, f"{PREFIX}gateway.router_settings.model_group_retry_policy.{name}", names)
+
+
+def check_fallback_shapes(declared: Declaration) -> Iterator[Problem]:
+    """Yield a problem for each entry that cannot be told from others by its name, as layers are merged by it."""
+    for section in ("router_settings", "litellm_settings"):
+        settings = declared.gateway.settings.get(section, {})
+        for key in ("context_window_fallbacks", "content_policy_fallbacks"):
+            for index, entry in enumerate(_list(settings.get(key))):
+                yield from check_shape(entry, f"{PREFIX}gateway.{section}.{key}[{index}]")
 
 
 def _list(value: object) -> list[Any]:

@@ -139,9 +139,17 @@ def _check_content(entry: Entry) -> Iterator[Problem]:
     if "include" in config:
         wrong = "would replace whole sections by those of other files."
         yield Problem(f"{entry.root}.include", NOTHING, wrong, f"Write each of the files as a layer in {VARIABLE}.")
+    yield from _check_keys(config, entry.root)
     yield from _check_model_list(config.get("model_list", []), f"{entry.root}.model_list")
     for section in ("router_settings", "litellm_settings", "general_settings"):
         yield from _check_section(config.get(section, {}), f"{entry.root}.{section}")
+
+
+def _check_keys(value: object, path: str) -> Iterator[Problem]:
+    """Yield a problem for each key that is no text, such as YAML's yes and 1, where LiteLLM has only names."""
+    for key in value if isinstance(value, Mapping) else ():
+        if not isinstance(key, str):
+            yield Problem(f"{path}.{key}", NOTHING, "is a key that is no text.", "Write it in quotes, or remove it.")
 
 
 def _check_section(settings: object, path: str) -> Iterator[Problem]:
@@ -174,6 +182,8 @@ def _check_model_list(written: object, path: str) -> Iterator[Problem]:
     seen: dict[Item, int] = {}
     for index, each in enumerate(written):
         problems = list(check(each, spec, f"{path}[{index}]"))
+        if not problems:
+            problems += _check_keys(each.get("litellm_params"), f"{path}[{index}].litellm_params")
         yield from problems
         first = index if problems else seen.setdefault(deployment(each), index)
         if first != index:

@@ -15,6 +15,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import 
 from ansible_collections.lab.llm_stack.plugins.module_utils._engine_choice import engines
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_settings import (
+    check_fallback_shapes,
     check_interplay,
     check_references,
     check_settings,
@@ -77,6 +78,9 @@ def stacked(declared: Declaration, config: Mapping[str, Any]) -> Merged:
     from ansible_collections.lab.llm_stack.plugins.module_utils._layer_sources import derived, native
     from ansible_collections.lab.llm_stack.plugins.module_utils._layers import merge
 
+    misshapen = list(check_fallback_shapes(declared))
+    if misshapen:
+        raise StackError(misshapen)
     merged = merge([*derived(declared, config), *native(declared)])
     problems = list(merged.problems)
     if declared.layers and not problems:

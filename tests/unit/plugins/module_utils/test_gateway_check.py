@@ -182,3 +182,13 @@ def test_every_configuration_has_an_answer(parsed: object) -> None:
     for finding in check_config(parsed, Place(frozenset(), frozenset(), frozenset(), 2)):
         assert finding.level in (ERROR, "warning")
         assert render_finding(finding)
+
+
+def test_keys_that_are_no_text_are_unknown_like_any_other() -> None:
+    """YAML reads ~: and 1: as such keys, and on: as true."""
+    params = {"model": "openai/a", "api_base": "http://127.0.0.1:1/v1", "api_key": "none", None: 1, 2: 3}
+    found = check_config({"model_list": [{"model_name": "a", "litellm_params": params}]})
+    assert [each.path for each in found][:2] == [
+        "model_list[0].litellm_params.None",
+        "model_list[0].litellm_params.2",
+    ]
