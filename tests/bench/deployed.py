@@ -31,9 +31,9 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 
-def playbook(path: str, *options: str) -> list[str]:
-    """Return the command that runs a playbook against the embedded inventory."""
-    return [f"{os.environ['BENCH_ANSIBLE']}/ansible-playbook", "--inventory", INVENTORY, path, *options]
+def playbook(path: str, *options: str, inventory: str = INVENTORY) -> list[str]:
+    """Return the command that runs a playbook against an inventory."""
+    return [f"{os.environ['BENCH_ANSIBLE']}/ansible-playbook", "--inventory", inventory, path, *options]
 
 
 def run(command: list[str]) -> str:
