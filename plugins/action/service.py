@@ -17,8 +17,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.template import trust_as_template
-from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint
+from ansible.template import Templar, trust_as_template
 from ansible_collections.lab.llm_stack.plugins.plugin_utils._git import head
 
 MODULE = "lab.llm_stack.service"
@@ -32,6 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        self._templars: dict[tuple[str, ...], Templar] = {}
         args = dict(self._task.args)
         args.update(args.pop("declaration", None) or {})
         args["files"] = [self._file(entry, task_vars) for entry in self._entries(args, "files")]
@@ -90,15 +90,25 @@ class ActionModule(ActionBase):
         path = self._find("templates", name)
         search = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(path)]
         search = [folder for each in search for folder in (os.path.join(each, "templates"), each)]
-        templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables)
+        templar = self._templar_for(search)
+        templar.available_variables = variables
         text = trust_as_template(self._loader.get_text_file_contents(path))
         overrides = {"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"}
         return str(templar.template(text, escape_backslashes=False, overrides=overrides))
+
+    def _templar_for(self, search: list[str]) -> Templar:
+        """Give one templar to all templates of a folder: making one costs as much as what it renders."""
+        if tuple(search) not in self._templars:
+            self._templars[tuple(search)] = self._templar.copy_with_new_env(searchpath=search)
+        return self._templars[tuple(search)]
 
     def _requirement(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Take the fingerprint of a controller file that the host must have a copy of."""
         source = entry.pop("src", None)
         if source:
+            # Only who has such files pays for the reader.
+            from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint
+
             path = self._find("files", source)
             entry["digest"] = fingerprint(path)
         return entry

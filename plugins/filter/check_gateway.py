@@ -28,7 +28,7 @@ def check_gateway(
     """Give the findings about a configuration, which is text or was parsed already."""
     from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check import check_config
     from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_types import Place
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
     from ansible_collections.lab.llm_stack.plugins.plugin_utils._yaml import load
 

@@ -19,6 +19,9 @@ def declaration(
     inventory_dir: str = "",
 ) -> dict[str, Any]:
     """Give the declaration, with the files of layers and the folders of models as they are read on this machine."""
+    from ansible_collections.lab.llm_stack.plugins.plugin_utils._bytecode import keep_compiled
+
+    keep_compiled()
     from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import declaration as _declaration
     from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import layer_files
 

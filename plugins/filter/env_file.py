@@ -17,7 +17,7 @@ from ansible.errors import AnsibleFilterError
 def env_file(variables: Mapping[str, Any]) -> str:
     """Give the text of an EnvironmentFile=."""
     from ansible_collections.lab.llm_stack.plugins.module_utils import _quoting
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
     if not isinstance(variables, Mapping):

@@ -22,7 +22,7 @@ def explain(
 ) -> str | list[dict[str, Any]]:
     """Explain every value at a key and below it; ``variables`` are those whose files are to be named."""
     from ansible_collections.lab.llm_stack.plugins.module_utils._explain import as_data, as_text
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._plan import explained
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 

@@ -15,6 +15,9 @@ from ansible.errors import AnsibleFilterError
 
 def decide(wanted: Sequence[Mapping[str, Any]], **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - the function below types them
     """Decide, or refuse with every reason."""
+    from ansible_collections.lab.llm_stack.plugins.plugin_utils._bytecode import keep_compiled
+
+    keep_compiled()
     from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_service import llamacpp_service
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
     from ansible_collections.lab.llm_stack.plugins.plugin_utils._model_files import fingerprints

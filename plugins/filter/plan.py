@@ -16,7 +16,10 @@ from ansible.errors import AnsibleFilterError
 
 def plan(declaration: Mapping[str, Any]) -> dict[str, Any]:
     """Derive the plan, or fail with every problem of the declaration."""
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.plugin_utils._bytecode import keep_compiled
+
+    keep_compiled()
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._plan import plan as _plan
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 

@@ -30,7 +30,7 @@ def report(
     keep: int = 30,
 ) -> dict[str, Any]:
     """Give the report as data, and the text of every file of it."""
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._report import Facts
     from ansible_collections.lab.llm_stack.plugins.module_utils._report_files import files
     from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import drift_of, source_of

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleFilterError
 
 def swap(declaration: Mapping[str, Any], to: str = "", inventory_dir: str = "") -> dict[str, Any]:
     """Derive the swap, or fail with every reason against it."""
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
     from ansible_collections.lab.llm_stack.plugins.module_utils._swap import swap as _swap
     from ansible_collections.lab.llm_stack.plugins.module_utils._swap_text import announcement

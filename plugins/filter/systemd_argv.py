@@ -17,7 +17,7 @@ from ansible.errors import AnsibleFilterError
 def systemd_argv(argv: Sequence[Any]) -> str:
     """Give the command line of ExecStart=."""
     from ansible_collections.lab.llm_stack.plugins.module_utils import _quoting
-    from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import plain
+    from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 
     if isinstance(argv, str) or not isinstance(argv, Sequence):

@@ -20,6 +20,9 @@ def decide(
     **settings: Any,  # noqa: ANN401 - the function below types them
 ) -> dict[str, Any]:
     """Decide, or refuse with every reason."""
+    from ansible_collections.lab.llm_stack.plugins.plugin_utils._bytecode import keep_compiled
+
+    keep_compiled()
     from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
     from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_service import vllm_service
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._engines import ENGINES
+from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
 from ansible_collections.lab.llm_stack.plugins.module_utils._variables import OTHER_VARIABLES, PREFIX, VARIABLES
 
 GROUPS = (*ENGINES, "litellm")
@@ -57,15 +58,3 @@ def _conflicts(serving: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]
         if other:
             found[key] = [first, other]
     return found
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a template may hold
-    """Give built-in types only: Ansible's tagged text and lazy containers are subclasses of them."""
-    if isinstance(value, Mapping):
-        return {plain(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._install import InstallError
-from ansible_collections.lab.llm_stack.plugins.module_utils._pin_model import (
+from ansible_collections.lab.llm_stack.plugins.module_utils._model_evidence import (
     CONFIG,
     TEMPLATE,
     TOKENIZER,

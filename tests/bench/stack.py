@@ -93,7 +93,9 @@ def inventory(name: str, hosts: Mapping[str, Mapping[str, Any]], groups: Mapping
     path.parent.mkdir(parents=True, exist_ok=True)
     members = {group: {"hosts": dict.fromkeys(names)} for group, names in groups.items()}
     common = {"ansible_python_interpreter": PYTHON, **shared}
-    content = {"all": {"hosts": {name: dict(each) for name, each in hosts.items()}, "vars": common, "children": members}}
+    content = {
+        "all": {"hosts": {name: dict(each) for name, each in hosts.items()}, "vars": common, "children": members}
+    }
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     os.chmod(path, 0o600)
     return str(path)
@@ -101,4 +103,4 @@ def inventory(name: str, hosts: Mapping[str, Mapping[str, Any]], groups: Mapping
 
 def whole(name: str, connection: Mapping[str, Any], count: int, shift: int = 0) -> str:
     """The inventory of one host with all four roles."""
-    return inventory(name, {"host": connection}, dict.fromkeys(ROLES, ["host"]), **stack(count, shift))
+    return inventory(name, {"host": connection}, {role: ["host"] for role in ROLES}, **stack(count, shift))

@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(401, b'{"error": "Unauthorized"}')
         return refused
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         name = self.settings["served-model-name"]
         if self.path == "/health":
             self._send(200, b"")
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path != "/v1/models":
             self._send(404, b"{}")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self._refused():
             return

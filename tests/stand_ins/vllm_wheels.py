@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""Make wheels for an environment that looks like vLLM's from outside and holds the stand-in: vllm_wheels.py LOCK DIRECTORY
+"""Make wheels for an environment that looks like vLLM's and holds the stand-in: vllm_wheels.py LOCK DIRECTORY
 
-Every distribution of LOCK is there by its name and version alone, and only vllm has code: tests/stand_ins/vllm_server.py.
+Every distribution of LOCK is there by its name and version alone. Only vllm has code: tests/stand_ins/vllm_server.py.
 DIRECTORY gets the wheels and requirements.txt, which is LOCK with the hashes of these wheels beside the real ones.
 """
 
@@ -58,7 +58,9 @@ def pack(lock: str, directory: Path) -> str:
     def pinned(match: re.Match[str]) -> str:
         return f"{match[0]} \\\n    --hash=sha256:{write(directory, match['name'], match['version'])}"
 
-    return re.sub(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: ;[^\\\n]*[^\\\s])?", pinned, lock, flags=re.MULTILINE)
+    return re.sub(
+        r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: ;[^\\\n]*[^\\\s])?", pinned, lock, flags=re.MULTILINE
+    )
 
 
 if __name__ == "__main__":

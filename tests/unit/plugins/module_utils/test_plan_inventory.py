@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import declaration, plain
+from ansible_collections.lab.llm_stack.plugins.module_utils._inventory import declaration
+from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
 
 MODELS = {"tiny": {"source": "tiny.gguf"}}
 GROUPS = {"all": ["gw", "gpu", "web"], "litellm": ["gw"], "llamacpp": ["gpu"], "others": ["web"]}
