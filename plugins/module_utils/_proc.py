@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import pwd
@@ -89,6 +90,16 @@ def covers(listener: str, wanted: str) -> bool:
     same_family = (":" in listener) == (":" in wanted)
     wildcard = listener == "::" or wanted == "::" or ("0.0.0.0" in (listener, wanted) and same_family)
     return listener in (wanted, f"::ffff:{wanted}") or wildcard
+
+
+def is_here(address: str) -> bool:
+    """Whether a socket can be bound to an address now; one that no interface has cannot."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.bind((address, 0))
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
 
 
 def socket_inodes(pid: int) -> set[str]:

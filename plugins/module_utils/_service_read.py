@@ -17,6 +17,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Man
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     DIGEST_VARIABLE,
+    Decision,
     FileFound,
     Found,
     Port,
@@ -219,6 +220,17 @@ def _old_ports(wanted: Wanted, manifest: Manifest, units: Mapping[str, UnitFound
         sockets = [each for each in _proc.listeners([int(number)]) if _proc.covers(each.address, address)]
         if any(each.inode in inodes for each in sockets) or (sockets and name.endswith(".socket")):
             yield PortFound(Port(address, int(number)), name)
+
+
+def unreachable(decisions: Iterable[Decision]) -> list[str]:
+    """Name the addresses, of units that are to be started, that this host has not."""
+    starting = (d.spec for d in decisions if d.action in ("start", "restart", "switch"))
+    return [
+        f"{port.address} is no address of this host, and {spec.name} is to listen on {port}."
+        for spec in starting
+        for port in spec.listens
+        if not _proc.is_here(port.address)
+    ]
 
 
 def _inodes(unit: UnitFound) -> Iterator[str]:

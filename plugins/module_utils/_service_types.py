@@ -55,7 +55,7 @@ class Port:
     number: int
 
     def __str__(self) -> str:
-        return f"{self.address}:{self.number}"
+        return f"[{self.address}]:{self.number}" if ":" in self.address else f"{self.address}:{self.number}"
 
 
 @dataclass(frozen=True)

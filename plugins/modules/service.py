@@ -337,7 +337,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._orphans import (
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import identities, missing_requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare, with_generated
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_found, unreachable
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_spec import SpecError, wanted_from
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     ChangeError,
@@ -463,6 +463,7 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
     found = read_found(wanted, manager, state, account, identities(wanted.requires, missing))
     wanted = with_generated(wanted, found)
     comparison = compare(wanted, found, module.params["prune"])
+    _refuse_foreign_addresses(comparison)
     others = state.others() if {*found.manifest.installed} - {each.path for each in wanted.requires} else {}
     unneeded = orphans(wanted, found.manifest, others) if module.params["unneeded"] != "ignore" else {}
     removes = bool(unneeded) and module.params["unneeded"] == "remove"
@@ -561,6 +562,13 @@ def _need_manager(module: AnsibleModule, manager: Manager) -> None:
             f"absent, also after {MANAGER_WAIT:.0f} s. On a host that runs systemd, an administrator starts it for "
             f"good with: loginctl enable-linger {account}. Nothing was changed."
         )
+
+
+def _refuse_foreign_addresses(comparison: Comparison) -> None:
+    lines = unreachable(comparison.decisions)
+    if lines:
+        remedy = "    Correct llm_stack_address of this host, or bring its network up. Nothing was changed."
+        raise ChangeError("\n".join([*sorted(lines), remedy]))
 
 
 def _refuse_strangers(module: AnsibleModule, items: tuple[Item, ...]) -> None:

@@ -453,6 +453,9 @@ class SimulatedHost:
 
     covers = staticmethod(_proc.covers)
 
+    def is_here(self, address: str) -> bool:
+        return _proc.is_here(address)
+
     def _process(self, pid: int) -> Unit:
         return next((unit for unit in self.units.values() if unit.pid == pid), Unit(""))
 

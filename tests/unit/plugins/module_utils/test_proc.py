@@ -147,6 +147,13 @@ def test_a_name_with_a_parenthesis_does_not_confuse_the_start_time(proc: Path) -
     assert _proc.started_at(7) == pytest.approx(booted + 100, abs=0.5)
 
 
+@pytest.mark.parametrize(
+    ("address", "here"), [("127.0.0.1", True), ("0.0.0.0", True), ("192.0.2.7", False), ("2001:db8::7", False)]
+)
+def test_an_address_is_here_where_a_socket_can_be_bound_to_it(address: str, here: bool) -> None:
+    assert _proc.is_here(address) is here
+
+
 def test_a_real_process_with_a_child_that_listens() -> None:
     code = (
         "import os, socket, sys, time\n"

@@ -96,6 +96,31 @@ def test_check_mode_predicts_what_apply_does_and_writes_nothing(host: SimulatedH
     assert set(applied["ready"]) == {"server.service", "gateway.socket", "gateway@a.service"}
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_an_address_that_this_host_has_not_is_refused_before_anything_is_changed(
+    host: SimulatedHost, run: Run, check: bool
+) -> None:
+    """A socket that may be bound before the network is up would take any address, and nobody would ever reach it."""
+    wanted = declaration(host)
+    wanted["units"][1]["listens"] = ["192.0.2.7:4000"]
+    wanted["units"][0]["listens"] = ["[2001:db8::7]:8080"]
+    assert run(check=check, **wanted)["msg"] == (
+        "192.0.2.7 is no address of this host, and gateway.socket is to listen on 192.0.2.7:4000.\n"
+        "2001:db8::7 is no address of this host, and server.service is to listen on [2001:db8::7]:8080.\n"
+        "    Correct llm_stack_address of this host, or bring its network up. Nothing was changed."
+    )
+    assert (list(host.processes()), host.calls) == ([], [])
+
+
+def test_an_address_that_went_away_is_no_reason_to_refuse_what_runs(
+    host: SimulatedHost, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(**declaration(host))
+    host.sleep(60)
+    monkeypatch.setattr(host, "is_here", lambda _address: False)
+    assert run(**declaration(host))["changed"] is False
+
+
 def test_a_second_run_changes_nothing_and_says_what_it_looked_at(host: SimulatedHost, run: Run) -> None:
     run(**declaration(host))
     host.sleep(60)
