@@ -15,6 +15,21 @@ from observed import Stack
 PORTS = {"tiny": 8080, "twin": 8081, "plain": 8000}
 EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 GREETING = [{"role": "user", "content": "hello"}]
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+TIME = {
+    "type": "function",
+    "function": {
+        "name": "get_time",
+        "parameters": {"type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}}, "required": ["zone"]},
+    },
+}
+QUESTION = [{"role": "user", "content": "What is the weather in Paris?"}]
 
 
 def release(tag: str) -> dict[str, object]:
@@ -51,6 +66,12 @@ def program(stack: Stack, model: str) -> str:
     """Return the program that serves a model, below the home of the account."""
     pid = stack.show(unit(model))["MainPID"]
     return stack.output(f"readlink --canonicalize /proc/{pid}/exe").removeprefix(stack.home(""))
+
+
+def command(stack: Stack, model: str) -> str:
+    """Return what the service of a model was started as, below the home of the account."""
+    pid = stack.show(unit(model))["MainPID"]
+    return stack.output(f"tr '\\0' '\\n' </proc/{pid}/cmdline").splitlines()[0].removeprefix(stack.home(""))
 
 
 def environment(stack: Stack, model: str) -> dict[str, str]:

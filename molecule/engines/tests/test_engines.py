@@ -7,25 +7,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from llama import PORTS, ask, environment, has_python_server, program, said, status
+from llama import QUESTION, TIME, WEATHER, ask, environment, has_python_server, program, said, status
 from observed import Stack, eventually
 from played import assert_clean
-
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
-TIME = {
-    "type": "function",
-    "function": {
-        "name": "get_time",
-        "parameters": {"type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}}, "required": ["zone"]},
-    },
-}
-QUESTION = [{"role": "user", "content": "What is the weather in Paris?"}]
 
 python_server = pytest.mark.skipif(not has_python_server(), reason="no wheel of the Python server: make wheels")
 
@@ -104,6 +88,18 @@ def test_a_server_that_lost_its_model_is_not_ready(stack: Stack) -> None:
     assert "/v1/models lists no model, not tiny" in result.stderr
 
 
+def test_a_port_that_is_none_wraps_in_silence(stack: Stack) -> None:
+    """Why the role looks at every port itself: llama-server says 99999 and listens on what is left of it."""
+    model = environment(stack, "twin")["LLAMA_ARG_MODEL"]
+    words = ["--setenv=LLAMA_ARG_PORT=99999", f"--setenv=LLAMA_ARG_MODEL={model}", "--setenv=LLAMA_ARG_CTX_SIZE=256"]
+    stack.output(f"systemd-run --user --quiet --unit=wrapped {' '.join(words)} {stack.home(program(stack, 'twin'))}")
+    try:
+        healthy = f"curl --silent --fail http://127.0.0.1:{99999 - 65536}/health"
+        assert eventually(lambda: stack.run(healthy).rc == 0, seconds=20)
+    finally:
+        stack.run("systemctl --user stop wrapped")
+
+
 @python_server
 def test_the_python_server_answers_beside_the_native_ones(stack: Stack) -> None:
     assert said(stack, "plain") == "Hello from the tiny test model."
@@ -127,21 +123,3 @@ def test_the_python_server_keeps_to_what_was_declared(stack: Stack) -> None:
         "LLAMA_PYTHON_N_THREADS_BATCH": "1",
         "LLAMA_PYTHON_PORT": "8000",
     }
-
-
-@python_server
-def test_a_call_at_the_python_server_comes_back_as_text(stack: Stack) -> None:
-    """Why the plan refuses tools: true there. Once this fails, that refusal has had its day."""
-    body = {"model": "plain", "messages": QUESTION, "tools": [WEATHER], "tool_choice": "auto", "max_tokens": 60}
-    (choice,) = ask(stack, "plain", "/v1/chat/completions", body)["choices"]
-    assert choice["finish_reason"] == "stop"
-    assert choice["message"]["content"].startswith("<tool_call>")
-    assert not choice["message"].get("tool_calls")
-
-
-@python_server
-def test_no_page_of_a_browser_may_read_the_python_server(stack: Stack) -> None:
-    headers = stack.output(
-        f"curl --silent --head --request GET --header 'Origin: http://elsewhere' http://127.0.0.1:{PORTS['plain']}/v1/models"
-    )
-    assert "access-control-allow-origin" not in headers.lower()

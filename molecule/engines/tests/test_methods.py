@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from llama import ask, program, said
+from llama import ask, command, program, said
 from observed import Stack
 from played import assert_clean, deploy
 
@@ -19,7 +19,7 @@ def test_the_wheel_takes_the_place_of_the_release_and_gives_it_back(stack: Stack
         assert deploy(WHEEL).changed
     finally:
         stack.root("systemctl kill --signal=CONT mirror")
-    assert program(stack, "tiny").startswith(".local/share/llm-stack/envs/llamacpp/")
+    assert command(stack, "tiny").startswith(".local/share/llm-stack/envs/llamacpp/")
     assert [said(stack, name) for name in ("tiny", "twin")] == [
         "Hello from the tiny test model.",
         "Hello from the twin test model.",

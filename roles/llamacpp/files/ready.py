@@ -50,7 +50,8 @@ def lacking(base: str, alias: str, seconds: float) -> str:
     try:
         healthy(base)
         step = "/v1/models"
-        models = json.loads(get(base + step))["data"]
+        # Some servers say null where they have nothing.
+        models = json.loads(get(base + step))["data"] or []
         listed = sorted({str(name) for model in models for name in [model["id"], *model.get("aliases", [])]})
         # A server that lost its model setting is healthy and lists nothing.
         if alias not in listed:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import Any
 import ollama_servers as servers
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_forget
+from ansible_collections.lab.llm_stack.plugins.module_utils import _acceptance, _ollama_forget
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_record as record
+from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._ollama_api import Client
 from ansible_collections.lab.llm_stack.plugins.modules import ollama_model, ollama_model_info
 from ollama_servers import TINY, Registry, call
@@ -363,6 +366,37 @@ def test_a_server_that_is_down(run: Run) -> None:
         foreseen = run(FILE, url=silent, check=True)
     assert kinds(foreseen) == [("model-create", "tiny")]
     assert foreseen["unknown"] == [f"nothing answers at {silent}, so its models are taken to be absent."]
+
+
+@pytest.fixture
+def foreign(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The server's address under a name that it does not know as its own."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: str, *arguments: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == "ollama.example.org" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    return url.replace("127.0.0.1", "ollama.example.org")
+
+
+def test_a_server_that_knows_no_such_host_name_answers_403_without_a_word(run: Run, foreign: str) -> None:
+    assert run(FILE, url=foreign)["msg"] == (
+        f"{foreign}/api/tags: it answered 403 without a word.\n"
+        "    Ollama refuses foreign host names on loopback. Use 127.0.0.1 or localhost in url."
+    )
+
+
+def test_a_server_without_models_lists_null_in_one_place_and_nothing_in_the_other(run: Run, url: str) -> None:
+    """Whoever asks /v1/models of it gets no list at all; nobody may fall over that."""
+    listed = Answer(*call(f"{url}/v1/models")[:1], {}, call(f"{url}/v1/models")[1])
+    assert json.loads(listed.text)["data"] is None
+    verdict = _acceptance.judge({"check": "model_identity", "model": "chat", "url": url}, [listed])
+    assert (verdict.state, verdict.evidence) == ("fail", "200, but it lists no model")
+    ready = [sys.executable, str(servers.ROOT / "roles/llamacpp/files/ready.py"), url, "chat", "0.2"]
+    done = subprocess.run(ready, capture_output=True, text=True, timeout=20, check=False)
+    assert "/v1/models lists no model, not chat" in done.stderr
+    assert kinds(run({"name": "nothing", "state": "absent"})) == []
 
 
 # Downloads
