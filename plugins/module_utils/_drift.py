@@ -25,6 +25,8 @@ PROBE = "lab.llm_stack.probe"
 PREFLIGHT = "lab.llm_stack.preflight"
 SERVICE = "lab.llm_stack.service"
 SOURCE = "lab.llm_stack.source_info"
+_BEFORE_ANSWERS = ("answer-unit_active", "answer-port_owner")
+_OF_SERVICES = ("not-active", "not-enabled", "active", "enabled", "stale-process", "foreign-port-owner", "user-manager")
 FIELDS = ("host", "kind", "subject", "expected", "actual", "blame", "since", "remedy")
 
 Row = Mapping[str, Any]
@@ -71,12 +73,15 @@ class Findings:
 def findings(events: Sequence[Event]) -> Findings:
     """Put together what all tasks on all hosts found."""
     items = [*(item for event in events for item in _items(event)), *_commits(events)]
-    installed = {(item["host"], item["subject"]) for item in items if not item["kind"].startswith("missing-")}
     # What is missing is told twice where the step that installs it was predicted as well.
+    installed = {(item["host"], item["subject"]) for item in items if not item["kind"].startswith("missing-")}
+    # What a probe looks at before it speaks to anybody is told better by whoever compares the services.
+    compared = {item["host"] for item in items if item["kind"] in _OF_SERVICES}
     items = [
         item
         for item in items
         if not (item["kind"].startswith("missing-") and (item["host"], item["subject"]) in installed)
+        and not (item["kind"] in _BEFORE_ANSWERS and item["host"] in compared)
     ]
     return Findings(
         hosts=frozenset(event.host for event in events if _counted(event)),

@@ -11,10 +11,12 @@ import os
 import pwd
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 PROC = "/proc"
+LOADING = ("LD_", "PYTHON", "CUDA_", "HIP_", "ROCR_")
+"""How the variables begin that decide what a program loads and what it computes on."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,23 @@ def environment(pid: int) -> dict[str, str]:
     return {name: value for name, _separator, value in pairs}
 
 
-def program(pid: int) -> str:
-    """A digest of the program and the command line of a process; empty where it is gone or another account's."""
+def program(pid: int, variables: Mapping[str, str]) -> str:
+    """A digest of the program and the command line of a process; empty where it is gone or another account's.
+
+    ``variables`` is its environment, of which only what changes the code that it runs counts.
+    """
     try:
         path = os.readlink(f"{PROC}/{pid}/exe").encode()
         with open(f"{PROC}/{pid}/cmdline", "rb") as file:
-            return hashlib.sha256(path + b"\0" + file.read()).hexdigest()[:16]
+            return hashlib.sha256(path + b"\0" + file.read() + loaded_by(variables)).hexdigest()[:16]
     except OSError:
         return ""
+
+
+def loaded_by(variables: Mapping[str, str]) -> bytes:
+    """The variables that put other code, or other cards, under a program; nothing where there are none."""
+    found = sorted(f"{name}={value}\0" for name, value in variables.items() if name.startswith(LOADING))
+    return "".join(found).encode()
 
 
 def started_at(pid: int) -> float:

@@ -21,6 +21,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 
 ORDER = (b"After=", b"Before=", b"Conflicts=")
 """Lines of a unit that say with whom it runs: the manager minds them, and the process never learns of them."""
+OTHER_PROGRAM = "its program, its command line or what it was made to load is not as it was deployed"
 CLOCK_SLACK = 1.0
 """Seconds by which file times and process times are not told apart: the kernel counts process starts in ticks."""
 
@@ -105,7 +106,7 @@ def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: 
     reasons = [*_edited(wanted, spec, unit, digest, found), *_strange_variables(wanted, spec, unit)]
     known = found.manifest.trusted.deployed.get(unit.name, {}).get("program")
     if not reasons and known and unit.program and unit.program != known:
-        reasons = ["its program or command line is not the one that was deployed"]
+        reasons = [OTHER_PROGRAM]
     yield from reasons
 
 

@@ -107,6 +107,7 @@ def remaining(units: Iterable[str]) -> list[str]:
 
 def _unit(properties: Mapping[str, str]) -> UnitFound:
     pid = int(properties.get("MainPID") or 0)
+    variables = _proc.environment(pid) if pid else {}
     assignments = dict(word.partition("=")[::2] for word in properties.get("Environment", "").split(" "))
     return UnitFound(
         name=properties.get("Id", ""),
@@ -124,9 +125,9 @@ def _unit(properties: Mapping[str, str]) -> UnitFound:
         by_signal=properties.get("ExecMainCode") in ENDED_BY_SIGNAL,
         invocation=properties.get("InvocationID", ""),
         started_at=_proc.started_at(pid) if pid else 0.0,
-        process=_proc.environment(pid) if pid else {},
+        process=variables,
         memory=_memory(properties),
-        program=_proc.program(pid) if pid else "",
+        program=_proc.program(pid, variables) if pid else "",
         stopped_at=float(properties.get("InactiveEnterTimestamp", "").lstrip("@") or 0),
     )
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
+from ansible_collections.lab.llm_stack.plugins.module_utils._proc import LOADING
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
 from ansible_collections.lab.llm_stack.plugins.module_utils._removal import remove_files
 from ansible_collections.lab.llm_stack.plugins.module_utils._requires import installations, serve_from
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import reload_needed
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import OTHER_PROGRAM, reload_needed
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_diff import secret_values
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_items import differs
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import deployed, read_file, read_units
@@ -152,7 +153,9 @@ class Transaction:
         if changed:
             self._reset_failed([d.serving for d in changed])
             self._free_ports(changed)
-            unset_variables(self.manager, tuple(prefix for decision in changed for prefix in decision.spec.watch))
+            loading = LOADING if any(OTHER_PROGRAM in decision.reasons for decision in changed) else ()
+            watched = tuple(prefix for decision in changed for prefix in decision.spec.watch)
+            unset_variables(self.manager, (*watched, *loading))
         for decision in changed:
             verb = "restart" if before[decision.serving].alive else "start"
             self.outages.begin(decision.spec.slot, self.wanted, self.found, self.watch.now())

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -462,8 +462,8 @@ class SimulatedHost:
     def started_at(self, pid: int) -> float:
         return self._process(pid).started_at
 
-    def program(self, pid: int) -> str:
-        return self._process(pid).command
+    def program(self, pid: int, variables: Mapping[str, str]) -> str:
+        return self._process(pid).command + _proc.loaded_by(variables).decode()
 
     def environment(self, pid: int) -> dict[str, str]:
         return dict(self._process(pid).environ)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _service_read
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import OTHER_PROGRAM
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     FileSpec,
@@ -151,6 +152,12 @@ def other_variable(host: SimulatedHost) -> None:
 
 def variable_of_the_manager(host: SimulatedHost) -> None:
     host.environ.update(SRV_B="2", HOME_OF_OTHERS="3")
+    host.systemctl("restart", "server.service")
+    host.sleep(60)
+
+
+def code_of_others_by_the_manager(host: SimulatedHost) -> None:
+    host.environ.update(PYTHONPATH="/tmp/evil")
     host.systemctl("restart", "server.service")
     host.sleep(60)
 
@@ -312,6 +319,11 @@ DRIFT: list[object] = [
         id="a watched variable that the manager hands down",
     ),
     pytest.param(
+        code_of_others_by_the_manager,
+        [(STALE, "server.service", OTHER_PROGRAM)],
+        id="a variable of the manager that puts other code under a program",
+    ),
+    pytest.param(
         started_by_hand,
         [(STALE, "server.service", "it was not started from its unit")],
         id="a process that somebody started in the unit's place",
@@ -329,7 +341,7 @@ DRIFT: list[object] = [
     ),
     pytest.param(
         edited_unit_put_back_after_a_restart,
-        [(STALE, "server.service", "its program or command line is not the one that was deployed")],
+        [(STALE, "server.service", OTHER_PROGRAM)],
         id="a process of an edit that is neither on disk nor in memory any more",
     ),
     pytest.param(
