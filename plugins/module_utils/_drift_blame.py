@@ -11,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import time
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
+    DIGEST_MARK,
     Comparison,
     FileFound,
+    FileSpec,
     Found,
     Item,
     Wanted,
@@ -46,11 +49,14 @@ def _blame(item: Item, writes: dict[str, Write], wanted: Wanted, found: Found) -
     if item.kind.startswith(_DECLARED):
         return INTENTIONAL
     if item.kind in _OF_FILES and item.subject in writes:
-        return _blame_file(writes[item.subject], found)
+        blame = _blame_file(writes[item.subject], found)
+        return CORRECTIVE if blame == INTENTIONAL and _by_host(item.subject, wanted, found) else blame
     if item.kind in _OF_UNITS:
-        write = writes.get(wanted.unit_path(item.subject))
-        same = write is not None and _known(write.path, found) == _digest(write.content, found)
-        return CORRECTIVE if same else INTENTIONAL
+        path = wanted.unit_path(item.subject)
+        same = path in writes and _known(path, found) == _digest(writes[path].content, found)
+        return CORRECTIVE if same or _by_host(path, wanted, found) else INTENTIONAL
+    if item.kind == "manifest":
+        return CORRECTIVE
     return CORRECTIVE if found.manifest.exists or item.kind == "foreign-port-owner" else INTENTIONAL
 
 
@@ -63,6 +69,29 @@ def _blame_file(write: Write, found: Found) -> str:
     if declared_as_left:
         return CORRECTIVE
     return INTENTIONAL if as_left else CONFLICT
+
+
+def _by_host(path: str, wanted: Wanted, found: Found) -> bool:
+    """Whether a unit differs by its digest alone, and that because of what is on the host: a key, a model, a package.
+
+    Such things have no content in the declaration, so the host's own is what counts.
+    """
+    spec = next((each for each in wanted.units if path in map(wanted.unit_path, each.instances())), None)
+    content = found.file(path).content
+    if spec is None or content is None:
+        return False
+    front, _mark, back = spec.body.encode().partition(DIGEST_MARK.encode())
+    alike = content.startswith(front) and content.endswith(back)
+    return alike and not any(_is_declared_anew(file, found) for file in wanted.files if file.path in spec.inputs)
+
+
+def _is_declared_anew(file: FileSpec, found: Found) -> bool:
+    """Whether the declaration has another content than the last run left, and than the host has now."""
+    digest = _digest(file.content, found)
+    return any(
+        _known(path, found) != digest and found.file(path).content != file.content
+        for path, _colour in concrete_paths(file.path)
+    )
 
 
 def _known(path: str, found: Found) -> str | None:

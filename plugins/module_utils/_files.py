@@ -13,6 +13,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Mapping
 
 TEMPORARY_PREFIX = ".llm-stack-"
 TEMPORARY_SUFFIX = ".tmp"
@@ -98,6 +99,12 @@ def make_dirs(path: str, mode: int = 0o700) -> None:
             os.mkdir(directory, mode)
             os.chmod(directory, mode)
             fsync_dir(os.path.dirname(directory))
+
+
+def close_directories(modes: Mapping[str, int]) -> None:
+    """Let only their owner write in directories, which are given with their modes."""
+    for path, mode in modes.items():
+        os.chmod(path, mode & ~0o022)
 
 
 def remove(path: str) -> bool:

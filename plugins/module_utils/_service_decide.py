@@ -98,10 +98,10 @@ def _stale(wanted: Wanted, spec: UnitSpec, unit: UnitFound, digest: str, found: 
         return
     if not unit.pid and not unit.name.endswith(".service"):
         if unit.digest != digest:
-            yield "its declaration changed"
+            yield "what it runs from changed"
         return
     if unit.process_digest != digest:
-        yield "its declaration changed" if unit.process_digest else "it was not started from its unit"
+        yield "what it runs from changed" if unit.process_digest else "it was not started from its unit"
         return
     reasons = [*_edited(wanted, spec, unit, digest, found), *_strange_variables(wanted, spec, unit)]
     known = found.manifest.trusted.deployed.get(unit.name, {}).get("program")

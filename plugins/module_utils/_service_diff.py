@@ -40,6 +40,7 @@ STATE_KINDS = (
     "interrupted-run",
     "manifest",
     "leftover",
+    "open-directory",
 )
 
 

@@ -80,6 +80,8 @@ def account_items(found: Found) -> Iterator[Item]:
         yield Item("manifest", "manifest", "as the last run wrote it", "edited")
     elif not found.manifest.exists and any(file.content is not None for file in found.files.values()):
         yield Item("manifest", "manifest", "as the last run wrote it", "absent")
+    for path, mode in found.open_directories.items():
+        yield Item("open-directory", path, "writable by its owner alone", f"mode {mode:04o}")
     for path in found.leftovers:
         yield Item("leftover", path, "absent", "a temporary file of a killed run")
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import os
@@ -42,6 +43,7 @@ def read_found(wanted: Wanted, manager: Manager, state: State, account: str, req
     present = manager.present()
     units = read_units(manager, names) if present else {}
     drop_ins, foreign = _drop_ins(wanted, units)
+    directories = {os.path.dirname(path) for path in paths} | {state.root, state.directory}
     return Found(
         files={path: read_file(path) for path in paths},
         units=units,
@@ -49,7 +51,8 @@ def read_found(wanted: Wanted, manager: Manager, state: State, account: str, req
         old_ports=tuple(_old_ports(wanted, manifest, units)),
         drop_ins=tuple(drop_ins),
         foreign_drop_ins=tuple(foreign),
-        leftovers=tuple(_leftovers({os.path.dirname(path) for path in paths} | {state.root, state.directory})),
+        open_directories=dict(_open_directories(directories)),
+        leftovers=tuple(_leftovers(directories)),
         manager=present,
         linger=lingers(account),
         manifest=manifest,
@@ -183,6 +186,22 @@ def _names(directory: str) -> list[str]:
         return os.listdir(directory)
     except OSError:
         return []
+
+
+def _open_directories(directories: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """The directories of ours that others may write in, so that they may put files in the place of ours."""
+    for path in sorted({each for directory in directories for each in _ours(directory)}):
+        with contextlib.suppress(OSError):
+            mode = stat.S_IMODE(os.lstat(path).st_mode)
+            if mode & 0o022:
+                yield path, mode
+
+
+def _ours(directory: str) -> Iterator[str]:
+    """A directory and those above it that we made."""
+    while "/llm-stack" in directory:
+        yield directory
+        directory = os.path.dirname(directory)
 
 
 def _leftovers(directories: Iterable[str]) -> Iterator[str]:

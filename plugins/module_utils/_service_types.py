@@ -204,6 +204,8 @@ class Found:
     """Drop-in files beside our units that nobody declared."""
     foreign_drop_ins: tuple[str, ...] = ()
     """The same where only an administrator can remove them."""
+    open_directories: Mapping[str, int] = field(default_factory=dict)
+    """Directories of ours in which others may put files, with their modes."""
     leftovers: tuple[str, ...] = ()
     """Temporary files of a run that was killed."""
     manager: bool = True

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import close_directories, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
 from ansible_collections.lab.llm_stack.plugins.module_utils._proc import LOADING
 from ansible_collections.lab.llm_stack.plugins.module_utils._readiness import StartError, Watch
@@ -99,6 +99,7 @@ class Transaction:
         self.on_step("linger")
         self._linger()
         self.on_step("write")
+        close_directories(self.found.open_directories)
         units_changed = self._write(late=False) or bool(self.found.drop_ins)
         for path in self.found.drop_ins:
             self.state.keep(path)
@@ -213,10 +214,9 @@ class Transaction:
     def _prune(self) -> None:
         """Remove exactly what the manifest says we made and the declaration no longer has."""
         units = self.comparison.orphan_units
-        if units:
-            loaded = [n for n in units if self.found.unit(n).load != "not-found"]
-            if loaded:
-                self.manager.systemctl("disable", "--quiet", "--now", "--", *loaded)
+        loaded = [name for name in units if self.found.unit(name).load != "not-found"]
+        self._order("stop", loaded)
+        self._order("disable", loaded)
         remove_files((*self.comparison.orphan_files, *self.found.leftovers))
         if units:
             self.manager.systemctl("daemon-reload")

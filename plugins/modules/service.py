@@ -280,7 +280,7 @@ items:
     - kind: stale-process
       subject: llamacpp-tiny.service
       expected: runs what is declared
-      actual: its declaration changed
+      actual: what it runs from changed
       remedy: deploy
       blame: intentional
       since: "2026-11-22T19:04:12Z"

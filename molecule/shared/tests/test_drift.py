@@ -162,7 +162,7 @@ KEYS = [
             ("stale-process", "litellm@SERVING.service"),
             *(("unit-file", f"{UNITS}/litellm@{side}.service") for side in "ab"),
         },
-        ("LITELLM_MASTER_KEY=(secret)", "its declaration changed"),
+        ("LITELLM_MASTER_KEY=(secret)", "what it runs from changed"),
     ),
     Drift(
         "a drop-in that nothing has read yet",
@@ -182,7 +182,7 @@ INSTALLED = [
         "a model of the same size with other bytes",
         "dd if=/dev/zero of=MODEL bs=64K seek=8 count=1 conv=notrunc status=none",
         {("file", "MODEL")},
-        ("its declaration changed",),
+        ("what it runs from changed",),
     ),
 ]
 

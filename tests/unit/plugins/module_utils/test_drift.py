@@ -110,6 +110,14 @@ def test_an_answer_that_is_not_the_declared_one_is_drift() -> None:
     assert data["unchecked"] == [{"host": "gw", "what": CHECK["title"], "why": "the port is closed"}]
 
 
+def test_a_service_that_is_down_is_told_once() -> None:
+    down = {**CHECK, "check": "unit_active", "id": "unit_active:gw:litellm.socket"}
+    probed = Event("gw", "Ask", PROBE, "ok", {"results": [down]})
+    assert [each["kind"] for each in told(probed)["items"]] == ["answer-unit_active"]
+    compared = said({**FILE, "kind": "not-active", "subject": "litellm.socket"})
+    assert [each["kind"] for each in told(compared, probed)["items"]] == ["not-active"]
+
+
 @pytest.mark.parametrize(
     ("event", "verdict", "status"),
     [

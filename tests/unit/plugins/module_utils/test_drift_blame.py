@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._drift_blame import attributed
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileSpec, Wanted
-from example_services import server
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileSpec, Requirement, Wanted
+from example_services import gateway, server
 from simulated_host import SimulatedHost, deploy
 
 ENV = ".config/example/server.env"
@@ -102,6 +104,32 @@ def test_who_is_to_blame(
 ) -> None:
     inject(deployed)
     assert blames(deployed, wanted(deployed)) == expected
+
+
+def test_a_generated_key_that_was_edited_is_the_hosts_doing(host: SimulatedHost) -> None:
+    deploy(host, gateway(host.home))
+    host.sleep(3600)
+    host.edit(host.home / ".config/example/secrets.env", b"GATEWAY_KEY=sk-rotated-by-hand\n")
+    assert blames(host, gateway(host.home)) == {"unit-file": "corrective", "stale-process": "corrective"}
+    assert blames(host, gateway(host.home, "answer=2"))["stale-process"] == "intentional"
+
+
+def test_a_package_that_was_upgraded_is_the_hosts_doing(host: SimulatedHost) -> None:
+    wanted = server(host.home, words="/usr/bin/engine")
+    wanted = replace(wanted, requires=(Requirement("program", "/usr/bin/engine", ""),))
+    deploy(host, wanted)
+    complete, _comparison, found = host.read(wanted)
+    found = replace(found, requires={"/usr/bin/engine": "another"})
+    items = attributed(compare(complete, found), complete, found)
+    assert {(item["kind"], item["blame"]) for item in items} == {
+        ("unit-file", "corrective"),
+        ("stale-process", "corrective"),
+    }
+
+
+def test_a_lost_manifest_is_the_hosts_doing(deployed: SimulatedHost) -> None:
+    (Path(deployed.state.directory) / "manifest.json").unlink()
+    assert blames(deployed, server(deployed.home)) == {"manifest": "corrective"}
 
 
 def test_a_new_file_of_the_declaration_is_nobodys_edit(deployed: SimulatedHost) -> None:

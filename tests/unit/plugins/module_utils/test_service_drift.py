@@ -214,6 +214,11 @@ def removed_manifest(host: SimulatedHost) -> None:
     (Path(host.state.directory) / "manifest.json").unlink()
 
 
+def open_directory(host: SimulatedHost) -> None:
+    Path(host.state.root).chmod(0o777)
+    at(host, "~/.config").chmod(0o775)  # an account's own business
+
+
 def leftover(host: SimulatedHost) -> None:
     host.edit(at(host, f"{UNITS}/.llm-stack-1.tmp"), b"half")
 
@@ -328,7 +333,9 @@ DRIFT: list[object] = [
         [(STALE, "server.service", "it was not started from its unit")],
         id="a process that somebody started in the unit's place",
     ),
-    pytest.param(other_digest, [(STALE, "server.service", "its declaration changed")], id="a process of an older run"),
+    pytest.param(
+        other_digest, [(STALE, "server.service", "what it runs from changed")], id="a process of an older run"
+    ),
     pytest.param(
         memory_of_another_unit,
         [("daemon-reload", "server.service", "the manager holds another version")],
@@ -363,6 +370,11 @@ DRIFT: list[object] = [
     pytest.param(no_linger, [("linger", "account", "does not linger")], id="an account that lost its linger"),
     pytest.param(edited_manifest, [("manifest", "manifest", "edited")], id="an edited manifest"),
     pytest.param(removed_manifest, [("manifest", "manifest", "absent")], id="a lost manifest"),
+    pytest.param(
+        open_directory,
+        [("open-directory", "~/.local/state/llm-stack", "mode 0777")],
+        id="a directory of ours in which anybody may put files",
+    ),
     pytest.param(
         leftover,
         [("leftover", f"{UNITS}/.llm-stack-1.tmp", "a temporary file of a killed run")],
