@@ -40,6 +40,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedH
 def run(host: SimulatedHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Call the module for one service with these requirements, and return its result."""
     monkeypatch.setattr(service, "Manager", lambda _uid: host)
+    # Tests of the controller's side in the same process would have warnings printed instead of returned.
+    monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
 
     def call(requires: Needs, check: bool = False, name: str = "example", **options: object) -> dict[str, Any]:
         env = f"{host.home}/.config/example/{name}.env"
