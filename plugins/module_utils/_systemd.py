@@ -29,6 +29,8 @@ REMEMBERED = (
 """What tells a unit in the manager's memory from another with the same digest; without what changes while it runs."""
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 """What programs write to colour a terminal; a journal keeps it."""
+LINGER = "/var/lib/systemd/linger"
+"""Where logind has a file for each account that lingers."""
 TIMEOUT = 90.0
 """Seconds that one call to the manager may take; starts are not waited for in such a call."""
 
@@ -137,7 +139,14 @@ def unset_variables(manager: Manager, prefixes: tuple[str, ...]) -> None:
 
 def lingers(account: str) -> bool:
     """Whether an account's services start at boot, without a login."""
-    return os.path.exists(f"/var/lib/systemd/linger/{account}")
+    return os.path.exists(f"{LINGER}/{_escaped(account)}")
+
+
+def _escaped(account: str) -> str:
+    """An account as logind names a file after it: as in C, all but plain characters are escaped."""
+    special = {byte: f"\\{byte:03o}" for byte in (*range(32), *range(127, 256))}
+    quoted = {ord(character): f"\\{character}" for character in "\\\"'"}
+    return "".join({**special, **quoted}.get(byte, chr(byte)) for byte in os.fsencode(account))
 
 
 def enable_linger() -> str:

@@ -230,3 +230,22 @@ def test_linger_is_asked_for_without_a_password_prompt(command: Command, err: st
 def test_a_host_without_logind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert enable_linger() == "[Errno 2] No such file or directory: 'loginctl'"
+
+
+@pytest.mark.parametrize(
+    ("account", "file"),
+    [
+        ("llm", "llm"),
+        ("a.b@c.d", "a.b@c.d"),
+        ("LAB\\ada", "LAB\\\\ada"),
+        ("jürgen", "j\\303\\274rgen"),
+    ],
+)
+def test_an_account_lingers_by_a_file_of_its_escaped_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str, file: str
+) -> None:
+    """As logind of systemd 252 names them."""
+    monkeypatch.setattr(_systemd, "LINGER", str(tmp_path))
+    assert _systemd.lingers(account) is False
+    (tmp_path / file).touch()
+    assert _systemd.lingers(account) is True
