@@ -179,7 +179,7 @@ def _wrong(gateway: Gateway, secrets: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _check_key(master_key: str) -> Iterator[Problem]:
-    if master_key and not re.fullmatch(r"sk-\S{8,}", master_key):
+    if master_key and not re.fullmatch(r"sk-[!-~]{8,}", master_key):
         yield Problem(
             "litellm_master_key",
             NOTHING,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _llamacpp_checks
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance_key import check_key
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_preflight import looks, requirements
 from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_software import (
     Install,
@@ -15,7 +16,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._llamacpp_software i
     native,
     python,
 )
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
+from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._quoting import env_file
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
     config_dir,
@@ -134,12 +135,12 @@ def _fetched(instance: Mapping[str, Any]) -> dict[str, Any]:
 
 def _secrets(config: str, instances: Sequence[Mapping[str, Any]], api_key: str) -> list[dict[str, Any]]:
     """The file of the key that instances ask for, where there is an instance that does."""
-    names = ", ".join(instance["name"] for instance in instances if instance.get("needs_key"))
-    if not names:
+    # llama.cpp takes a comma for the end of one of several keys.
+    problems = list(check_key("llamacpp_api_key", api_key, instances, forbidden=","))
+    if problems:
+        raise StackError(problems)
+    if not any(instance.get("needs_key") for instance in instances):
         return []
-    if not api_key:
-        wrong = f"is empty, although other hosts reach {names}."
-        raise StackError([Problem("llamacpp_api_key", NOTHING, wrong, "Write a key, best from a vault.")])
     content = env_file({"LLAMA_API_KEY": api_key})
     return [{"path": f"{config}/secrets.env", "content": content, "mode": "0600", "secret": True}]
 

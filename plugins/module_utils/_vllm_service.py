@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._instance_key import check_key
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import NOTHING, Problem, StackError
 from ansible_collections.lab.llm_stack.plugins.module_utils._quoting import env_file
 from ansible_collections.lab.llm_stack.plugins.module_utils._role_paths import (
@@ -53,7 +54,8 @@ def vllm_service(
     """
     if not instances:
         return {"declaration": _NOTHING, "environment": "", "models": [], "preflight": []}
-    problems = [*_check_lock(backend, lock, requirements), *_check_key(instances, api_key), *_check_slots(instances)]
+    problems = [*_check_lock(backend, lock, requirements), *check_key("vllm_api_key", api_key, instances)]
+    problems += _check_slots(instances)
     if problems:
         raise StackError(problems)
     built = environment(home, "vllm", lock, python)
@@ -94,13 +96,6 @@ def _check_lock(backend: str, lock: str, requirements: str) -> Iterator[Problem]
         remedy = f"Make one with uv pip compile --generate-hashes, and name it here.{own}"
         wrong = f"is no requirement lock that the controller can find, and backend {backend} needs one."
         yield Problem("vllm_requirements", requirements, wrong, remedy)
-
-
-def _check_key(instances: Sequence[Mapping[str, Any]], api_key: str) -> Iterator[Problem]:
-    names = ", ".join(each["name"] for each in instances if each.get("needs_key"))
-    if names and not api_key:
-        wrong = f"is empty, although other hosts reach {names}."
-        yield Problem("vllm_api_key", NOTHING, wrong, "Write a key, best from a vault.")
 
 
 def _check_slots(instances: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:

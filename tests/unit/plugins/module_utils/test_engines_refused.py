@@ -304,6 +304,20 @@ LLAMACPP = [
         "llamacpp_api_key: is empty, although other hosts reach tiny.\n    Write a key, best from a vault.",
         id="a key that is not there",
     ),
+    *(
+        pytest.param(
+            [server(needs_key=True)],
+            {"api_key": key},
+            "llamacpp_api_key: holds what no request can carry in a key.\n"
+            "    Write ASCII without a space at its ends, without ',', such as openssl rand -hex 32 prints.",
+            id=name,
+        )
+        for name, key in (
+            ("a comma, which ends a key of llama.cpp", "correct-horse,battery"),
+            ("a key with a space at its end", "correct-horse "),
+            ("a key with a letter beyond ASCII", "schlüssel-0123456789"),
+        )
+    ),
     pytest.param(
         [server(source={"origin": "url", "path": "https://files.lan/tiny.gguf"})],
         {},

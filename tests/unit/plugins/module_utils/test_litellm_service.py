@@ -175,6 +175,12 @@ WITHOUT = (
             id="a key that LiteLLM refuses",
         ),
         pytest.param(
+            {"master_key": "sk-schlüssel-0123"},
+            "litellm_master_key: is none that LiteLLM accepts.\n    Write sk- and at least 8 further characters, or "
+            "leave it empty and one is generated on the host.",
+            id="a key that no header carries",
+        ),
+        pytest.param(
             {
                 "config": {**WITH_AUTH, "general_settings": {"custom_auth": "app_auth.user_api_key_auth"}},
                 "apps": {"editor": EDITOR},

@@ -325,6 +325,13 @@ def _looked_at(**changes: Any) -> str:
             id="no key",
         ),
         pytest.param(
+            [instance(needs_key=True)],
+            {"api_key": "schlüssel"},
+            "vllm_api_key: holds what no request can carry in a key.\n"
+            "    Write ASCII without a space at its ends, such as openssl rand -hex 32 prints.",
+            id="a key that no request can carry",
+        ),
+        pytest.param(
             [instance(slot="gpu"), instance("other", slot="gpu")],
             {},
             "vllm_instances[1].slot: is the slot gpu, in which tiny serves already.\n"
