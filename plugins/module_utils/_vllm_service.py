@@ -54,8 +54,7 @@ def vllm_service(
     """
     if not instances:
         return {"declaration": _NOTHING, "environment": "", "models": [], "preflight": []}
-    problems = [*_check_lock(backend, lock, requirements), *check_key("vllm_api_key", api_key, instances)]
-    problems += _check_slots(instances)
+    problems = [*_check_lock(backend, lock, requirements), *_check_key(instances, api_key), *_check_slots(instances)]
     if problems:
         raise StackError(problems)
     built = environment(home, "vllm", lock, python)
@@ -96,6 +95,10 @@ def _check_lock(backend: str, lock: str, requirements: str) -> Iterator[Problem]
         remedy = f"Make one with uv pip compile --generate-hashes, and name it here.{own}"
         wrong = f"is no requirement lock that the controller can find, and backend {backend} needs one."
         yield Problem("vllm_requirements", requirements, wrong, remedy)
+
+
+def _check_key(instances: Sequence[Mapping[str, Any]], api_key: str) -> Iterator[Problem]:
+    return check_key("vllm_api_key", api_key, instances)
 
 
 def _check_slots(instances: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
