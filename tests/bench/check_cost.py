@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""What it costs to learn that nothing has changed: ours, beside an empty play, bare modules, plain tasks and pyinfra.
+"""What it costs to learn that nothing has changed on a host with four roles and twelve models.
 
-All run on the same host, over the connection `local`, in interleaved rounds, so that a busy machine is busy for
-all of them. CPU time counts everything a command starts, the modules included, and the user manager that answers them.
+Ours beside an empty play, bare modules, plain tasks and pyinfra, over the connection `local` and over ssh; and what
+each further model adds.
 """
 
 from __future__ import annotations
@@ -13,100 +13,21 @@ import argparse
 import json
 import os
 import re
-import resource
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
-from statistics import median
 
-from deployed import CONFIG, DATA, DEPLOY, ENVIRONMENT, PROJECT, TALLY, WORK, files, listens, playbook, run, units
+import stack
+from accounts import WIDE
+from deployed import DATA, DEPLOY, ENVIRONMENT, PROJECT, STATE, WORK, files, playbook, run, units
+from meter import Subject, Target, rounds, table, told, unchanged
 
-CPU_BUDGET = 2.5
-"""How many empty plays a clean check of both roles may cost the controller.
-
-The managed side is in the table and not in this budget: two modules that do nothing already cost two empty plays there
-and here together, which no collection can change.
-"""
-ROLES = ("lab.llm_stack.llamacpp", "lab.llm_stack.litellm")
-WIDTHS = (7, 6, 11, 8, 10, 8, 8, 8, 8, 11)
-UNCOUNTED = (2, 3, 7, 8)
-"""Columns that only Ansible's own counting can fill."""
-MANAGER = Path(f"/sys/fs/cgroup/user.slice/user-{os.getuid()}.slice/user@{os.getuid()}.service/init.scope/cpu.stat")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One run: CPU seconds in all and of them on the managed side, wall seconds, processes and threads started."""
-
-    cpu: float
-    managed: float
-    wall: float
-    started: int
-
-    @property
-    def controller(self) -> float:
-        return self.cpu - self.managed
-
-
-@dataclass
-class Subject:
-    """One way to do the job, with what its runs cost. ``clean`` finds in the output that nothing would change;
-    ``counted`` says whether the callback saw its modules.
-    """
-
-    name: str
-    command: list[str]
-    clean: Callable[[str], bool]
-    counted: bool = True
-    samples: list[Sample] = field(default_factory=list)
-    modules: list[dict[str, str]] = field(default_factory=list)
-
-    def of(self, figure: str) -> list[float]:
-        return [getattr(sample, figure) for sample in self.samples]
-
-    def tasks(self, role: str = "") -> int:
-        """Count the tasks that started a module."""
-        return len({module["task"] for module in self.modules if not role or module["role"] == role})
-
-
-def manager_cpu() -> float:
-    """Return the CPU seconds of the user manager so far; 0 where its control group is not to be seen."""
-    found = re.search(r"usage_usec (\d+)", MANAGER.read_text()) if MANAGER.exists() else None
-    return int(found[1]) / 1e6 if found else 0.0
-
-
-def children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def last_process() -> int:
-    """Return the number last given to a process or thread: in a host of its own, hardly anybody else draws one."""
-    return int(Path("/proc/loadavg").read_text().split()[-1])
-
-
-def measure(subject: Subject) -> None:
-    """Run it once more and note what that cost; a run that is not clean has measured something else."""
-    TALLY.unlink(missing_ok=True)
-    began, cpu, manager, number = time.monotonic(), children_cpu(), manager_cpu(), last_process()
-    output = run(subject.command)
-    wall, cpu, manager = time.monotonic() - began, children_cpu() - cpu, manager_cpu() - manager
-    started = last_process() - number
-    if not subject.clean(output):
-        sys.exit(f"{output}\nbench: {subject.name} found something to change. Nothing was measured.")
-    tally = [json.loads(line) for line in TALLY.read_text().splitlines()] if TALLY.exists() else []
-    subject.modules = [line for line in tally if "module" in line]
-    managed = manager + sum(line["cpu"] for line in tally if "module" in line)
-    subject.samples.append(Sample(cpu + manager, managed, wall, started))
-
-
-def unchanged(_output: str) -> bool:
-    """Say whether Ansible's own counters, as the callback noted them, show no change and no failure."""
-    counters = json.loads(TALLY.read_text().splitlines()[-1])
-    return counters["changed"] == 0 and counters["failures"] == 0
+MODELS, MANY_MODELS = 12, 24
+PLAIN_EVERY = 3
+SHIFT = 1000
+"""How far the ports of the second stack are from those of the first."""
+INSTALLED = ("envs/*/current/bin/python", "releases/*/*/bin/ollama", "models/*.gguf", "models/*/*/config.json")
 
 
 def no_proposal(output: str) -> bool:
@@ -122,78 +43,91 @@ def describe_job() -> None:
     shutil.rmtree(desired, ignore_errors=True)
     desired.mkdir(mode=0o700)
     entries = []
-    for path in files():
-        source = desired / str(path.relative_to(CONFIG)).replace("/", "-")
+    for number, path in enumerate(files()):
+        source = desired / f"{number:02}-{path.name}"
         shutil.copy(path, source)
         entries.append({"path": str(path), "source": str(source), "mode": f"{path.stat().st_mode & 0o777:04o}"})
-    installed = [str(path) for pattern in ("envs/*/current/bin/python", "models/*.gguf") for path in DATA.glob(pattern)]
-    job = {"files": entries, "installed": installed, "units": units(), "listens": listens()}
+    ollama = [str(path) for path in Path("~/.ollama/models/manifests").expanduser().rglob("*") if path.is_file()]
+    installed = [str(path) for pattern in INSTALLED for path in DATA.glob(pattern)]
+    installed += [*ollama, *map(str, (STATE / "preflight").glob("*.json"))]
+    environments = [str(path) for path in DATA.glob("envs/*/current/bin/python")]
+    listens = [{"host": "127.0.0.1", "port": port} for port in stack.ports(MODELS)]
+    job = {"files": entries, "installed": installed, "environments": environments, "units": units(), "listens": listens}
     Path(ENVIRONMENT["BENCH_JOB"]).write_text(json.dumps(job, indent=1), encoding="utf-8")
 
 
-def subjects() -> list[Subject]:
+def local_subjects(inventory: str) -> list[Subject]:
     job = f"@{ENVIRONMENT['BENCH_JOB']}"
     pyinfra = [f"{WORK}/pyinfra/bin/pyinfra", "@local", "--dry", str(PROJECT / "tests/bench/pyinfra_deploy.py")]
+    plain = playbook("tests/bench/plain.yml", "--check", "--extra-vars", job, inventory=inventory)
     return [
-        Subject("empty play", playbook("tests/bench/empty.yml", "--check"), unchanged),
-        Subject("two bare modules", playbook("tests/bench/two_modules.yml", "--check"), unchanged),
-        Subject("this collection", playbook(DEPLOY, "--check"), unchanged),
-        Subject("plain tasks", playbook("tests/bench/plain.yml", "--check", "--extra-vars", job), unchanged),
+        Subject("empty play", playbook("tests/bench/empty.yml", "--check", inventory=inventory), unchanged),
+        Subject("four bare modules", playbook("tests/bench/bare.yml", "--check", inventory=inventory), unchanged),
+        Subject("this collection", playbook(DEPLOY, "--check", inventory=inventory), unchanged),
+        Subject("plain tasks", plain, unchanged, every=PLAIN_EVERY),
         Subject("pyinfra", pyinfra, no_proposal, counted=False),
     ]
 
 
-def table(measured: list[Subject]) -> Iterable[str]:
-    """Yield the lines of the table; ratios are those of the medians."""
-    empty, _bare, ours = (median(subject.of("cpu")) for subject in measured[:3])
-    yield f"{'':17}{'CPU s':^32}{'ratio of medians':>18}{'wall s':>8}{'module':>8}{'module':>8}{'processes':>11}"
-    columns = ("median", "min", "controller", "managed", "to empty", "to ours", "median", "tasks", "starts", "started")
-    yield f"{'':17}" + "".join(f"{name:>{width}}" for name, width in zip(columns, WIDTHS, strict=True))
-    for subject in measured:
-        cpu = median(subject.of("cpu"))
-        figures = [cpu, min(subject.of("cpu")), *(median(subject.of(side)) for side in ("controller", "managed"))]
-        figures += [cpu / empty, cpu / ours, median(subject.of("wall"))]
-        cells = [f"{figure:.2f}" for figure in figures]
-        cells += [str(subject.tasks()), str(len(subject.modules)), str(int(min(subject.of("started"))))]
-        if not subject.counted:
-            cells = [cell if place not in UNCOUNTED else "-" for place, cell in enumerate(cells)]
-        yield f"{subject.name:17}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+def ssh_subjects(inventory: str, wide: str) -> list[Subject]:
+    pyinfra = [f"{WORK}/pyinfra/bin/pyinfra", "127.0.0.1", "--dry", "--user", "deploy", "--port", str(stack.SSH_PORT)]
+    pyinfra += ["--key", str(stack.KEY), str(PROJECT / "tests/bench/pyinfra_deploy.py")]
+    check = playbook(DEPLOY, "--check", inventory=inventory)
+    more = playbook(DEPLOY, "--check", inventory=wide)
+    return [
+        Subject("empty play", playbook("tests/bench/empty.yml", "--check", inventory=inventory), unchanged, apart=True),
+        Subject(f"ours, {MODELS} models", check, unchanged, apart=True),
+        Subject(f"ours, {MANY_MODELS} models", more, unchanged, apart=True),
+        Subject("pyinfra", pyinfra, no_proposal, counted=False, apart=True),
+    ]
 
 
-def verdicts(measured: list[Subject]) -> Iterable[tuple[bool, str]]:
-    """Yield each budget with whether it is kept."""
-    empty, _bare, ours = measured[:3]
-    for role in ROLES:
-        yield ours.tasks(role) == 1, f"{role} starts the module of 1 task: {ours.tasks(role)}"
-    yield ours.tasks() == len(ROLES), f"a clean check starts the modules of {len(ROLES)} tasks: {ours.tasks()}"
-    ratio = median(ours.of("controller")) / median(empty.of("controller"))
-    both = median(ours.of("cpu")) / median(empty.of("cpu"))
-    yield (
-        ratio <= CPU_BUDGET,
-        f"a clean check costs the controller at most {CPU_BUDGET} empty plays: {ratio:.2f} (both sides: {both:.2f})",
-    )
+def structure(ours: Subject) -> Iterable[Target]:
+    """What does not depend on the machine, so that missing it fails."""
+    for role in stack.ROLES:
+        tasks = ours.tasks(f"lab.llm_stack.{role}")
+        yield Target(f"module tasks of the role {role}", "= 1", str(tasks), tasks == 1)
+    yield Target("module tasks in all", f"= {len(stack.ROLES)}", str(ours.tasks()), ours.tasks() == len(stack.ROLES))
+
+
+def cpu_targets(local: list[Subject], remote: list[Subject]) -> Iterable[Target]:
+    empty, bare, ours, plain, _pyinfra = local
+    floor = bare.of("cpu") / empty.of("cpu")
+    both = f"CPU of a clean check, both sides, in empty plays (four modules that do nothing take {floor:.2f})"
+    yield Target.at_most("CPU of a clean check, controller, in empty plays", 3, ours.of("controller") / empty.of("cpu"))
+    yield Target.at_most(both, 3, ours.of("cpu") / empty.of("cpu"))
+    yield Target.at_least("CPU of plain tasks, in ours", 5, plain.of("cpu") / ours.of("cpu"))
+    _empty, few, many, pyinfra = remote
+    yield Target.at_least("wall time of pyinfra over ssh, in ours", 3, pyinfra.of("wall") / few.of("wall"))
+    further = (many.of("cpu") - few.of("cpu")) / (MANY_MODELS - MODELS)
+    yield Target.at_most("CPU of each further model, both sides", 30, 1000 * further, " ms")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what a clean check costs.")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--own-host", action="store_true", help="nothing else runs where this runs")
+    parser.add_argument("--rounds", type=int, default=6)
     options = parser.parse_args()
-    run(playbook(DEPLOY))
+    if options.rounds < PLAIN_EVERY:
+        parser.error(f"--rounds: plain tasks take part in each {PLAIN_EVERY}rd round only, so that many are needed.")
+    stack.pack()
+    local = stack.whole("local", stack.LOCAL, MODELS)
+    ssh = stack.whole("ssh", stack.over_ssh("deploy"), MODELS)
+    wide = stack.whole("wide", stack.over_ssh(WIDE), MANY_MODELS, SHIFT)
+    for inventory in (local, wide):
+        run(playbook(DEPLOY, inventory=inventory))
     describe_job()
-    measured = subjects()
-    for _round in range(1 + options.rounds):
-        for subject in measured:
-            measure(subject)
-    for subject in measured:
-        del subject.samples[0]  # the first run compiled Python files that the others found compiled
-    print(f"A clean check of the embedded stack, {options.rounds} interleaved rounds; load {os.getloadavg()[0]:.1f}.")
-    print("CPU time: of all that a command starts, and of the user manager; processes: with threads.\n")
-    print("\n".join(table(measured)), end="\n\n")
-    results = list(verdicts(measured))
-    for kept, text in results:
-        print(f"{'pass' if kept else 'FAIL'}  {text}")
-    return 0 if all(kept for kept, _text in results) else 1
+    here, there = local_subjects(local), ssh_subjects(ssh, wide)
+    rounds(here, options.rounds)
+    rounds(there, options.rounds)
+    print(f"\nA clean check of four roles with {MODELS} models on one host; medians of {options.rounds} interleaved")
+    print(f"rounds, of plain tasks {options.rounds // PLAIN_EVERY}; load {os.getloadavg()[0]:.1f}.")
+    print("\nConnection local:")
+    print("\n".join(table(here, here[0], here[2])))
+    print("\nOver ssh, to the same machine:")
+    print("\n".join(table(there, there[0], there[1])))
+    must = list(structure(here[2]))
+    print("\n" + "\n".join(told([*must, *cpu_targets(here, there)])))
+    return 0 if all(each.kept for each in must) else 1
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -66,11 +65,3 @@ def units() -> list[str]:
     """Return the units that run; of the gateway's two instances that is one."""
     names = [name for manifest in manifests() for name in manifest["units"]]
     return [name for name in names if systemctl("is-active", name) == "active"]
-
-
-def listens() -> list[dict[str, object]]:
-    """Return the addresses at which gateway and engines are to be reached, as their own files state them."""
-    texts = "\n".join(path.read_text(encoding="utf-8") for path in files())
-    sockets = re.findall(r"^ListenStream=(.+):(\d+)$", texts, re.MULTILINE)
-    engines = re.findall(r"^LLAMA_ARG_HOST=(.+)$(?s:.*?)^LLAMA_ARG_PORT=(\d+)$", texts, re.MULTILINE)
-    return [{"host": host, "port": int(port)} for host, port in [*sockets, *engines]]

@@ -23,6 +23,10 @@ for path in JOB["installed"]:
     if not (host.get_fact(File, path=path) or host.get_fact(Link, path=path)):
         raise DeployError(f"{path} is not installed.")
 
+for path in JOB["environments"]:
+    if "incompatib" in str(host.get_fact(Command, f"uv pip check --offline --python {path} 2>&1")):
+        raise DeployError(f"{path} is not whole.")
+
 for unit in JOB["units"]:
     systemd.service(name=unit, service=unit, running=True, enabled=True, user_mode=True)
 

@@ -26,6 +26,8 @@ ENGINES = ("llamacpp", "ollama", "vllm")
 ROLES = ("vllm", "llamacpp", "ollama", "litellm")
 PYTHON = "/usr/bin/python3"
 ARCHIVE = "ollama-linux-amd64.tgz"
+MODELS_FOLDER = os.path.relpath(PROJECT / "models", WORK / "inventories/any")
+"""As users write it: models on the controller, beside the inventory."""
 KEY = Path("~/.ssh/bench").expanduser()
 SSH_PORT = 2222
 FIRST_PORTS = {"litellm": 4000, "vllm": 8001, "llamacpp": 8080, "ollama": 11434}
@@ -47,15 +49,21 @@ def model(engine: str, shift: int, place: int) -> dict[str, Any]:
     port = FIRST_PORTS[engine] + shift + place
     if engine == "vllm":
         options = {"port": port, "enforce_eager": True, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"}, "accept": ["memory"]}
-        return {"source": str(PROJECT / "models/tiny-tools-hf"), "engine": engine, "context": 1024, engine: options}
+        return {"source": f"{MODELS_FOLDER}/tiny-tools-hf", "engine": engine, "context": 1024, engine: options}
     own = {"llamacpp": {"port": port, "threads": 1}} if engine == "llamacpp" else {}
-    return {"source": str(PROJECT / "models/tiny-tools.gguf"), "engine": engine, "context": 2048 + place, **own}
+    return {"source": f"{MODELS_FOLDER}/tiny-tools.gguf", "engine": engine, "context": 2048 + place, **own}
 
 
 def models(count: int, shift: int = 0) -> dict[str, Any]:
     """Declare so many models, of each engine as many."""
     kinds = [(ENGINES[number % 3], number // 3) for number in range(count)]
     return {f"{engine}-{place}": model(engine, shift, place) for engine, place in kinds}
+
+
+def ports(count: int) -> list[int]:
+    """Where a stack of so many models listens."""
+    own = [FIRST_PORTS[engine] + number // 3 for number in range(count) if (engine := ENGINES[number % 3]) != "ollama"]
+    return [FIRST_PORTS["litellm"], FIRST_PORTS["ollama"], *own]
 
 
 def stack(count: int, shift: int = 0) -> dict[str, Any]:

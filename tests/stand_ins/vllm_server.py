@@ -33,7 +33,7 @@ class Counted:
             self.answered += 1
 
     def text(self, model: str) -> str:
-        return f'vllm:request_success_total{{finished_reason="stop",model_name="{model}"}} {self.answered}.0\n'
+        return f'vllm:generation_tokens_total{{model_name="{model}"}} {6 * self.answered}.0\n'
 
 
 def configuration(text: str) -> dict[str, str]:
