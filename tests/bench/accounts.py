@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 FLEET = 50
+"""How many engine hosts there can be; number 0 is the gateway's."""
 WIDE = "wide"
 """The account that has more models than the first one."""
 ADDRESSES = "10.77.0.{}"
@@ -38,7 +39,7 @@ def have(name: str) -> None:
 
 def main() -> None:
     linger = Path("/var/lib/systemd/linger")
-    for name in (WIDE, *map(member, range(1, FLEET + 1))):
+    for name in (WIDE, *map(member, range(FLEET + 1))):
         if not (linger / name).exists():
             have(name)
     known = subprocess.run(["ip", "-o", "address"], check=True, text=True, stdout=subprocess.PIPE).stdout

@@ -131,13 +131,13 @@ def table(subjects: Sequence[Subject], empty: Subject, ours: Subject) -> Iterabl
     yield f"{'':22}" + "".join(f"{name:>{len(name) + 3}}" for name in COLUMNS)
     for each in subjects:
         cpu = each.of("cpu")
-        sides = [f"{each.of('controller'):.2f}", f"{each.of('managed'):.2f}"] if each.counted or each.apart else ["-"] * 2
+        sides = (
+            [f"{each.of('controller'):.2f}", f"{each.of('managed'):.2f}"] if each.counted or each.apart else ["-"] * 2
+        )
         ratios = [f"{cpu / empty.of('cpu'):.2f}", f"{cpu / ours.of('cpu'):.2f}"]
         counts = [str(each.tasks()), str(len(each.modules))] if each.counted else ["-"] * 2
         cells = [f"{cpu:.2f}", *sides, *ratios, f"{each.of('wall'):.1f}", *counts, f"{each.of('started'):.0f}"]
-        yield f"{each.name:22}" + "".join(
-            f"{cell:>{len(name) + 3}}" for cell, name in zip(cells, COLUMNS, strict=True)
-        )
+        yield f"{each.name:22}" + "".join(f"{cell:>{len(name) + 3}}" for cell, name in zip(cells, COLUMNS, strict=True))
 
 
 @dataclass(frozen=True)

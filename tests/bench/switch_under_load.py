@@ -126,7 +126,6 @@ def main() -> int:
     parser.add_argument("--switches", type=int, default=3)
     parser.add_argument("--rate", type=float, default=5.0, help="requests per second")
     parser.add_argument("--stream-seconds", type=float, default=40.0)
-    parser.add_argument("--own-host", action="store_true", help="nothing else runs where this runs")
     options = parser.parse_args()
     with slow_engine() as api_base:
         deploy(api_base, 600)
@@ -134,8 +133,6 @@ def main() -> int:
         with load.running():
             tokens = int(options.stream_seconds / INTERVAL)
             switches = [switch(number, api_base, load, tokens) for number in range(1, options.switches + 1)]
-        if not options.own_host:
-            run(playbook(DEPLOY))
     faults = sorted({fault for each in switches for fault in each.faults()})
     print(f"{options.switches} configuration changes, {options.rate:g} requests per second, one long stream each:\n")
     print("\n".join(report(switches)), end="\n\n")

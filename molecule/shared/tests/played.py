@@ -17,6 +17,11 @@ from typing import Any
 PROJECT = Path(__file__).parents[3]
 LONGEST_RUN = 900
 Variables = Mapping[str, object]
+ON_THE_CONTROLLER = frozenset(
+    f"ansible.builtin.{name}"
+    for name in ("assert", "debug", "include_role", "include_tasks", "meta", "set_fact", "validate_argument_spec")
+)
+"""Actions that start nothing on a host; every other one starts a module there."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ class Played:
     def changed(self) -> int:
         """How many tasks say that they changed something."""
         return sum(bool(step.answer.get("changed")) for step in self.steps)
+
+    @property
+    def module_tasks(self) -> list[str]:
+        """The tasks that started a module on the host, each as often as it did."""
+        return [step.action for step in self.steps if step.action not in ON_THE_CONTROLLER]
 
     @property
     def message(self) -> str:

@@ -9,7 +9,7 @@ import re
 
 import pytest
 from observed import Stack, eventually
-from played import assert_clean
+from played import assert_clean, check
 
 GREETING: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
 QUESTION: dict[str, object] = {
@@ -108,6 +108,11 @@ def test_a_check_after_the_deployment_predicts_nothing(stack: Stack) -> None:
     before = stack.imprint()
     assert_clean()
     assert stack.imprint() == before
+
+
+@pytest.mark.only_in("default")
+def test_a_clean_check_starts_one_module_for_each_role() -> None:
+    assert check().module_tasks == ["lab.llm_stack.service"] * 2
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["engine", "gateway"])

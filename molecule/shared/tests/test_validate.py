@@ -42,7 +42,7 @@ class Looked:
     """What a look at every promise found."""
 
     code: int
-    probes: int
+    modules: int
     results: dict[str, dict[str, Any]]
 
     @property
@@ -55,7 +55,8 @@ class Looked:
 def look() -> Looked:
     played = play("validate", variables={**CALM, "validate_timeout": 5})
     probed = [step.answer for step in played.steps if step.action == PROBE]
-    return Looked(played.code, len(probed), {each["id"]: each for one in probed for each in one["results"]})
+    results = {each["id"]: each for one in probed for each in one["results"]}
+    return Looked(played.code, len(played.module_tasks), results)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def drop_in(stack: Stack, *lines: str) -> None:
 def test_every_promise_is_kept_each_time_in_one_task() -> None:
     for _turn in range(3):
         found = look()
-        assert (found.failed, found.code, found.probes) == ({}, 0, 1)
+        assert (found.failed, found.code, found.modules) == ({}, 0, 1)
     assert "native, certified " in next(
         each["evidence"] for name, each in found.results.items() if name.startswith("tool_certificate:")
     )
