@@ -152,7 +152,7 @@ def streamed(whole: Mapping[str, Any]) -> str:
     choice = whole["choices"][0]
     calls = [{"index": 0, **call} for call in choice["message"].get("tool_calls") or []]
     delta = {**choice["message"], **({"tool_calls": calls} if calls else {})}
-    part = {"choices": [{"index": 0, "delta": delta, "finish_reason": choice["finish_reason"]}], "usage": whole["usage"]}
+    part = {"choices": [{**choice, "delta": delta}], "usage": whole["usage"]}
     return f"data: {json.dumps(part)}\n\ndata: [DONE]\n\n"
 
 
