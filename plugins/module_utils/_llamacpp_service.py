@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -174,7 +175,7 @@ def _unit(
             "unit": {
                 "name": name,
                 "model_variable": software.model_variable,
-                "model": specifier(instance["target"], home),
+                "model": re.sub(r'(["\\])', r"\\\1", specifier(instance["target"], home)),
                 "libraries": [specifier(path, home) for path in software.libraries],
                 "argv": [specifier(word, home) for word in software.argv],
                 "ready_argv": [specifier(word, home) for word in ready],

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -39,10 +40,18 @@ def unit_digest(wanted: Wanted, spec: UnitSpec, found: Found) -> str:
     for path in sorted(spec.inputs):
         content = files[path].content if path in files else found.file(path).content
         digest.update(b"\0" + path.encode() + b"\0" + (content or b""))
+    body = _unescaped(spec.body, wanted.home)
     for requirement in wanted.requires:
-        if requirement.path in spec.body.replace("%h", wanted.home):
+        if requirement.path in body:
             digest.update(b"\0" + requirement.digest.encode() + found.requires.get(requirement.path, "").encode())
     return digest.hexdigest()[:16]
+
+
+def _unescaped(body: str, home: str) -> str:
+    """A unit's text with paths as they are, where systemd has specifiers and escaped characters."""
+    specifiers = {"h": home, "%": "%"}
+    expanded = re.sub(r"%(.)", lambda found: specifiers.get(found[1], found[0]), body)
+    return re.sub(r"\\(.)", r"\1", expanded)
 
 
 def decide(wanted: Wanted, spec: UnitSpec, found: Found) -> Decision:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -96,6 +97,14 @@ def _canonical(address: str) -> str:
     return socket.inet_ntop(family, socket.inet_pton(family, plain))
 
 
+def _closes(line: str) -> bool:
+    """Whether every quote of a line is closed; within quotes of one kind, the other one is a plain character."""
+    with contextlib.suppress(ValueError):
+        shlex.split(line)
+        return True
+    return False
+
+
 def _is_port(text: str) -> bool:
     address, _colon, number = text.rpartition(":")
     with contextlib.suppress(OSError, UnicodeError):
@@ -142,7 +151,7 @@ def _unit_problems(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
         line = f"Environment=LLM_STACK_DIGEST={DIGEST_MARK}"
         yield f"{where}: {name} lacks the line {line}, without which a stale process is invisible."
     for line in (line for line in (entry["content"] or "").splitlines() if line.startswith("Environment=")):
-        if line.count('"') % 2 or line.count("'") % 2:
+        if not _closes(line):
             yield f"{where}: {name} has an open quote in: {line}"
     for text in (text for text in entry["listens"] if not _is_port(text)):
         yield f"{where}.listens: '{text}' is no address and port such as 127.0.0.1:8080."

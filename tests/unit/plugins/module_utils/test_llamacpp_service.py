@@ -267,6 +267,12 @@ def test_an_address_of_ipv6_stands_in_brackets() -> None:
     assert unit["vars"]["unit"]["ready_argv"][2] == "http://[2001:db8::1]:8080"
 
 
+def test_a_path_with_quotes_is_written_as_systemd_reads_it() -> None:
+    source = {"origin": "host", "path": '/srv/Bob\'s \\ "best" 50%.gguf'}
+    unit = only(derive(instance(source=source)), "units")["vars"]["unit"]
+    assert unit["model"] == '/srv/Bob\'s \\\\ \\"best\\" 50%%.gguf'
+
+
 @pytest.mark.parametrize(
     ("path", "home", "expected"),
     [

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _service_read
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import OTHER_PROGRAM
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_decide import OTHER_PROGRAM, unit_digest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import compare
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     FileSpec,
+    Found,
     Requirement,
     UnitSpec,
     Wanted,
@@ -585,3 +586,17 @@ def test_a_required_thing_that_was_installed_anew_makes_its_service_stale(host: 
     _wanted, _comparison, found = host.read(wanted)
     later = replace(found, requires={f"{host.home}/venv": "2"})
     assert [item.kind for item in compare(wanted, later).items] == ["unit-file", "stale-process"]
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [("/srv/50%/tiny.gguf", "/srv/50%%/tiny.gguf"), ('/srv/"x"/tiny.gguf', '/srv/\\"x\\"/tiny.gguf')],
+    ids=["a percent sign", "quotes"],
+)
+def test_what_a_unit_names_with_escaped_characters_is_what_it_runs_from(
+    host: SimulatedHost, path: str, written: str
+) -> None:
+    wanted = replace(server(host.home, words=written), requires=(Requirement("file", path, ""),))
+    [spec] = wanted.units
+    digests = {unit_digest(wanted, spec, Found(salt=b"salt", requires={path: text})) for text in ("1", "2")}
+    assert len(digests) == 2

@@ -148,6 +148,14 @@ def test_the_home_of_the_account_is_written_where_its_mark_stands() -> None:
             id="a template without colours",
         ),
         pytest.param(
+            unit(content=f"{BODY}Environment=\"A=/srv/it's mine\"\n"), "", id="an apostrophe within other quotes"
+        ),
+        pytest.param(
+            unit(content=f"{BODY}Environment=A=it's\n"),
+            "units[0]: a.service has an open quote in: Environment=A=it's",
+            id="an open quote",
+        ),
+        pytest.param(
             unit(blue_green=True),
             "units[0].name: 'a.service' and blue_green: true do not fit; name@.service has colours.",
             id="colours without a template",
