@@ -116,6 +116,12 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
     for index, entry in enumerate(params["files"]):
         if not re.fullmatch(r"0?[0-7]{3}", entry["mode"]):
             yield f"files[{index}].mode: '{entry['mode']}' is no octal permission such as \"0600\"."
+        elif _gives_away(int(entry["mode"], 8)):
+            meant = f"{int(entry['mode']):04o}"
+            yield (
+                f"files[{index}].mode: '{entry['mode']}' gives others more than the owner. In quotes, YAML does not take "
+                f'it for a number: "{meant}".'
+            )
         if entry["content"] is None and entry["secret_content"] is None and not entry["generate"]:
             yield f"files[{index}]: {entry['path']} has no content. Give content, template or src."
     yield from _reference_problems(params["files"])
@@ -124,6 +130,12 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
     yield from _slot_problems([entry for entry in params["units"] if entry.get("slot")])
     for index, entry in enumerate(params["units"]):
         yield from _unit_problems(f"units[{index}]", entry)
+
+
+def _gives_away(mode: int) -> bool:
+    """Whether a mode is none that somebody wants, but what YAML makes of an octal number without quotes."""
+    owner = mode >> 6
+    return not owner & 4 or bool((mode >> 3 | mode) & 7 & ~owner)
 
 
 def _reference_problems(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
