@@ -119,8 +119,8 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
         elif _gives_away(int(entry["mode"], 8)):
             meant = f"{int(entry['mode']):04o}"
             yield (
-                f"files[{index}].mode: '{entry['mode']}' gives others more than the owner. In quotes, YAML does not take "
-                f'it for a number: "{meant}".'
+                f"files[{index}].mode: '{entry['mode']}' gives others more than the owner. In quotes, YAML does not "
+                f'take it for a number: "{meant}".'
             )
         if entry["content"] is None and entry["secret_content"] is None and not entry["generate"]:
             yield f"files[{index}]: {entry['path']} has no content. Give content, template or src."

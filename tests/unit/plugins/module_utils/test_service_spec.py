@@ -125,8 +125,8 @@ def test_the_home_of_the_account_is_written_where_its_mark_stands() -> None:
         *(
             pytest.param(
                 file(mode=str(int(meant, 8))),
-                f"files[0].mode: '{int(meant, 8)}' gives others more than the owner. In quotes, YAML does not take it for "
-                f'a number: "{meant}".',
+                f"files[0].mode: '{int(meant, 8)}' gives others more than the owner. In quotes, YAML does not take it "
+                f'for a number: "{meant}".',
                 id=f"{meant} as YAML reads it, which looks octal",
             )
             for meant in ("0644", "0640", "0660", "0664", "0400", "0711")
