@@ -104,14 +104,16 @@ def measure(subject: Subject, background: float) -> None:
 
 
 def rounds(subjects: Sequence[Subject], count: int) -> None:
-    """Measure all in turns; the first turn compiles Python files that the others find compiled, and is not counted."""
+    """Measure all in turns. Before that all but the longest run once: Python files are compiled then, and found later."""
     background = idle()
-    for number in range(1 + count):
+    for subject in subjects:
+        if subject.every == 1:
+            measure(subject, background)
+            subject.samples.clear()
+    for number in range(1, 1 + count):
         for subject in subjects:
             if number % subject.every == 0:
                 measure(subject, background)
-    for subject in subjects:
-        del subject.samples[0]
     noted = [{"name": each.name, "samples": [asdict(sample) for sample in each.samples]} for each in subjects]
     with (WORK / "samples.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(noted) + "\n")
