@@ -104,7 +104,7 @@ def measure(subject: Subject, background: float) -> None:
 
 
 def rounds(subjects: Sequence[Subject], count: int) -> None:
-    """Measure all in turns. Before that all but the longest run once: Python files are compiled then, and found later."""
+    """Measure all in turns. Before that all but the longest run once, which compiles Python files."""
     background = idle()
     for subject in subjects:
         if subject.every == 1:
