@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from ansible_collections.lab.llm_stack.plugins.module_utils import _files
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Item
 
+MOST_REASONS = 5
+
 
 class InstallError(Exception):
     """Something could not be installed; str() is the full text for people."""
@@ -108,11 +110,17 @@ def _read_quietly(path: str) -> bytes:
 def items(shelf: Shelf, version: str, reasons: Sequence[str], surplus: Sequence[str]) -> Iterator[Item]:
     """Yield what has to be done so that this version, and this one, is current."""
     path = shelf.path(version)
-    for reason in reasons:
-        yield Item(shelf.kind, path, f"the declared {shelf.kind}", reason)
+    if reasons:
+        yield Item(shelf.kind, path, f"the declared {shelf.kind}", told(reasons))
     if shelf.current() != version:
         yield Item("current-link", shelf.link, version, shelf.current() or "absent")
     yield from removals(shelf, surplus)
+
+
+def told(reasons: Sequence[str]) -> str:
+    """Say the first few reasons in one line, and how many more there are."""
+    more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+    return "; ".join([*reasons[:MOST_REASONS], *more])
 
 
 def removals(shelf: Shelf, surplus: Sequence[str]) -> Iterator[Item]:

@@ -75,7 +75,7 @@ def ollama_service(
     declared = [_model(each, update) for each in files]
     alone = _declaration(home, server, software, install.accepted, models_directory)
     folder = models_directory or f"{home}/{MODELS[2:]}"
-    needs = [{**_need(each, folder), "server": server.url} for each in declared]
+    needs = [_need(each, of, folder, server.url) for each, of in zip(declared, files)]
     return {
         "declaration": {**alone, "requires": [*alone["requires"], *needs]},
         "server": alone,
@@ -213,6 +213,7 @@ def _model(model: Mapping[str, Any], update: bool) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _need(declared: Mapping[str, Any], folder: str) -> dict[str, str]:
+def _need(declared: Mapping[str, Any], model: Mapping[str, Any], folder: str, url: str) -> dict[str, str]:
     path = manifest_path(folder, declared["name"])
-    return {"kind": "ollama_model", "path": path, "digest": identity(declared)}
+    brought = {"file": str(model["file"]["target"])} if model.get("file") else {}
+    return {"kind": "ollama_model", "path": path, "digest": identity(declared), "server": url, **brought}

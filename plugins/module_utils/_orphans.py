@@ -40,7 +40,8 @@ REMEDY = "set llm_stack_prune: true and deploy, or declare it again"
 
 def claims(wanted: Wanted) -> dict[str, dict[str, str]]:
     """What the install steps of this declaration make; what lies elsewhere, or is taken as it is, was there before."""
-    return {each.path: _claim(each) for each in wanted.requires if each.digest and _is_ours(wanted, each)}
+    made = {each.path: _claim(each) for each in wanted.requires if each.digest and _is_ours(wanted, each)}
+    return {**made, **{each.file: {"kind": "download"} for each in wanted.requires if each.file}}
 
 
 def _is_ours(wanted: Wanted, each: Requirement) -> bool:
@@ -54,7 +55,7 @@ def _claim(each: Requirement) -> dict[str, str]:
 
 def orphans(wanted: Wanted, manifest: Manifest, others: Claims) -> dict[str, Mapping[str, str]]:
     """What this transaction installed once, that is still there, and that nothing requires."""
-    required = {each.path for each in wanted.requires}
+    required = {path for each in wanted.requires for path in (each.path, each.file)}
     families = {_family(each.kind, each.path) for each in wanted.requires} - {""}
     return {
         path: claim

@@ -32,8 +32,9 @@ def unit_items(wanted: Wanted, decision: Decision, found: Found) -> Iterator[Ite
     if decision.action in ("start", "wait"):
         actual = f"{unit.active} ({unit.result})" if unit.active == "failed" else f"{unit.active}, {unit.sub}"
         yield Item("not-active", decision.serving, "active", actual)
-    if decision.action in ("restart", "switch"):
-        yield Item("stale-process", current[0], "runs what is declared", "; ".join(decision.reasons))
+    # Of a gateway that was cut off while it changed, both colours may run.
+    for name in current if decision.action in ("restart", "switch") else ():
+        yield Item("stale-process", name, "runs what is declared", "; ".join(decision.reasons))
     if decision.action == "stop":
         yield Item("active", current[0], "stopped", found.unit(current[0]).active)
     yield from _enablement_items(decision, found)

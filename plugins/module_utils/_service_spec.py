@@ -43,10 +43,13 @@ def wanted_from(params: Mapping[str, Any]) -> Wanted:
         unit_dir=f"{params['home']}/.config/systemd/user",
         files=tuple(_file(entry, params["home"]) for entry in params["files"]),
         units=tuple(_unit(entry) for entry in params["units"]),
-        requires=tuple(
-            Requirement(e["kind"], e["path"], e["digest"], e.get("server") or "") for e in params["requires"]
-        ),
+        requires=tuple(map(_requirement, params["requires"])),
     )
+
+
+def _requirement(entry: Mapping[str, Any]) -> Requirement:
+    more = {key: entry.get(key) or "" for key in ("server", "file")}
+    return Requirement(entry["kind"], entry["path"], entry["digest"], **more)
 
 
 def _file(entry: Mapping[str, Any], home: str) -> FileSpec:

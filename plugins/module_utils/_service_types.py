@@ -97,6 +97,8 @@ class Requirement:
     digest: str
     server: str = ""
     """Address of the server that has it, where it is no file of ours."""
+    file: str = ""
+    """The file that the install step brought to make it from, where there is one."""
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,9 @@ def _surplus(wanted: Wanted) -> tuple[str, ...]:
 
 
 def _items(wanted: Wanted, reasons: Sequence[str], surplus: Sequence[str]) -> Iterator[Item]:
-    for reason in reasons:
+    if reasons:
         expected = f"{len(wanted.files)} files, {size_text(_snapshot.size_of(wanted.files))}"
-        yield Item("snapshot", wanted.target, expected, reason)
+        yield Item("snapshot", wanted.target, expected, _install.told(reasons))
     yield from _install.removals(wanted.shelf, surplus)
 
 

@@ -200,6 +200,10 @@ options:
         description: For V(ollama_model), the address of the server, which is told when the model is to go.
         type: str
         default: ""
+      file:
+        description: For V(ollama_model), the file that the install step brought to make it from.
+        type: path
+        default: ""
   assume_installed:
     description:
       - Set for the call after the install step. In check mode it predicts as if O(requires) were met; otherwise a
@@ -387,6 +391,7 @@ REQUIREMENT = {
     "digest": {"type": "str", "default": ""},
     "src": {"type": "str"},
     "server": {"type": "str", "default": ""},
+    "file": {"type": "path", "default": ""},
 }
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},

@@ -89,6 +89,22 @@ def test_the_next_run_converges(tmp_path: Path, before: Declare | None, change: 
         assert (check(host, change(host.home)), temporary(host), host.state.interrupted()) == ([], [], "")
 
 
+def test_a_check_names_what_is_left_and_each_service_is_the_old_one_or_the_new(tmp_path: Path) -> None:
+    for effects, host, _picture in killed_runs(tmp_path, old, new):
+        host.sleep(60)
+        left = check(host, new(host.home))
+        for name in temporary(host):
+            assert ("leftover", f"~/{name}") in left, effects
+        if host.state.interrupted():
+            assert ("interrupted-run", "transaction") in left, effects
+        elif not temporary(host):
+            # Before its first effect nothing was done, after its last one everything.
+            assert left == [] or effects < 2, effects
+        running = [unit for unit in host.units.values() if unit.active == "active" and unit.pid]
+        values = {each.settings.get("SRV_A") or each.settings["answer"] for each in running}
+        assert values <= {"1", "2"}, effects
+
+
 def test_the_next_run_converges_also_after_a_reboot(tmp_path: Path) -> None:
     for _effects, host, _picture in killed_runs(tmp_path, old, new):
         host.reboot()

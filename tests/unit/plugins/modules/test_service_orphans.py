@@ -145,6 +145,18 @@ def test_the_model_file_that_a_new_one_replaced_stays_for_the_way_back(host: Sim
     assert [subject for _kind, subject, _remedy in told(run([], unneeded="remove"))] == [old["path"], new["path"]]
 
 
+def test_the_file_that_a_model_was_made_from_goes_with_it(host: SimulatedHost, run: Run) -> None:
+    brought = model(host, f"chat-{'1' * 12}")
+    made = {**model(host, "made"), "file": brought["path"]}
+    run([made])
+    assert told(run([made], unneeded="remove")) == []
+    assert told(run([], unneeded="remove")) == [
+        ("orphan-model", brought["path"], "deploy"),
+        ("orphan-model", made["path"], "deploy"),
+    ]
+    assert not Path(brought["path"]).exists()
+
+
 def test_what_another_role_has_taken_over_is_no_longer_ours(host: SimulatedHost, run: Run) -> None:
     shared = model(host, "shared")
     run([shared])
