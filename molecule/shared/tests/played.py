@@ -48,9 +48,11 @@ class Played:
 
     @property
     def items(self) -> set[tuple[str, str]]:
-        """Kind and subject of every difference that any module reported."""
+        """Kind and subject of every difference that any module reported, each of which must be told once."""
         found = [item for part in self._parts() for item in part.get("items") or ()]
-        return {(item["kind"], item["subject"]) for item in found}
+        told = [(item["kind"], item["subject"]) for item in found]
+        assert len(told) == len({*told}), f"told more than once: {told}"
+        return {*told}
 
     @property
     def blocks(self) -> dict[str, str]:

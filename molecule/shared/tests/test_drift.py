@@ -22,14 +22,16 @@ Items = set[tuple[str, str]]
 class Drift:
     """A change by hand: its commands, what a check must name, and words that the diff must show.
 
-    In all of them SERVING and IDLE stand for the two sides of the gateway, ENVIRONMENT and MODEL for the engine's, and
-    paths start at the account's home.
+    In all of them SERVING and IDLE stand for the two sides of the gateway, ENVIRONMENT and MODEL for the engine's,
+    RUNTIME for what the user manager keeps until the next boot, and paths start at the account's home.
     """
 
     what: str
     by_hand: str
     items: Items
     shown: tuple[str, ...]
+    by_root: str = ""
+    """What only an administrator can do, in the account's home."""
 
 
 def settings(path: str, *lines: str) -> str:
@@ -70,6 +72,24 @@ AT_REST = [
         ("edited", "as the last run wrote it"),
     ),
     Drift(
+        "a unit that was masked",
+        f"rm {UNITS}/litellm@IDLE.service && systemctl --user mask --quiet litellm@IDLE.service",
+        {("unit-file", f"{UNITS}/litellm@IDLE.service")},
+        ("a link to /dev/null",),
+    ),
+    Drift(
+        "a drop-in for all engines of the family",
+        settings("llamacpp-.service", "Nice=5"),
+        {("extra-dropin", f"{UNITS}/llamacpp-.service.d/mine.conf")},
+        ("changes a unit of ours",),
+    ),
+    Drift(
+        "a directory in which anybody may put files",
+        f"chmod 0777 {CONFIG}/litellm",
+        {("open-directory", f"{CONFIG}/litellm")},
+        ("mode 0777",),
+    ),
+    Drift(
         "what a killed run leaves behind",
         f"touch {CONFIG}/litellm/a/.llm-stack-12345678.tmp",
         {("leftover", f"{CONFIG}/litellm/a/.llm-stack-12345678.tmp")},
@@ -94,6 +114,12 @@ TAKEN_UP = [
         settings(ENGINE, "Environment=LLAMA_ARG_UBATCH=256"),
         {("extra-dropin", f"{UNITS}/{ENGINE}.d/mine.conf")},
         ("it may run with mine.conf", "its environment has another LLAMA_ARG_UBATCH"),
+    ),
+    Drift(
+        "a limit until the next boot",
+        f"systemctl --user set-property --runtime {ENGINE} MemoryMax=4G",
+        {("extra-dropin", f"RUNTIME/user.control/{ENGINE}.d/50-MemoryMax.conf")},
+        ("it may run with 50-MemoryMax.conf",),
     ),
     Drift(
         "a variable given to the whole user manager",
@@ -139,6 +165,13 @@ LOADED = [
         ("# mine",),
     ),
     Drift(
+        "a file that now belongs to root",
+        "true",
+        {("file", f"{CONFIG}/llamacpp/tiny.env")},
+        ("owned by uid 0",),
+        by_root=f"chown root {CONFIG}/llamacpp/tiny.env",
+    ),
+    Drift(
         "a file of the stack that became a link",
         f"mv {UNITS}/litellm@IDLE.service elsewhere && ln -s ~/elsewhere {UNITS}/litellm@IDLE.service",
         {("unit-file", f"{UNITS}/litellm@IDLE.service"), ("enabled", "litellm@IDLE.service")},
@@ -146,6 +179,12 @@ LOADED = [
     ),
 ]
 WRONG_SIDE = [
+    Drift(
+        "an edit that was loaded, but not yet taken up by a restart",
+        f"sed -i 's/^UMask=.*/UMask=0000/' {UNITS}/{ENGINE} && systemctl --user daemon-reload",
+        {("unit-file", f"{UNITS}/{ENGINE}")},
+        ("UMask=0000",),
+    ),
     Drift(
         "the wrong side of the gateway serves",
         "systemctl --user stop litellm@SERVING.service && systemctl --user start litellm@IDLE.service",
@@ -170,18 +209,34 @@ KEYS = [
         {("extra-dropin", f"{UNITS}/litellm@.service.d/mine.conf")},
         ("changes a unit of ours",),
     ),
+    Drift(
+        "a variable of the user manager that puts other code under the engine",
+        f"systemctl --user set-environment PYTHONPATH=/tmp/mine && systemctl --user restart {ENGINE}",
+        {("stale-process", ENGINE)},
+        ("what it was made to load is not as it was deployed",),
+    ),
 ]
 INSTALLED = [
     Drift(
-        "a distribution taken out of an environment, and the mark of a malicious release",
-        "cd ENVIRONMENT/lib/python3*/site-packages && rm -r xllamacpp-*.dist-info && touch litellm_init.pth && cd",
+        "a package that was upgraded, and the mark of a malicious release",
+        "cd ENVIRONMENT/lib/python3*/site-packages && mv xllamacpp-*.dist-info xllamacpp-99.dist-info"
+        " && touch litellm_init.pth && cd",
         {("environment", "ENVIRONMENT"), ("unit-file", f"{UNITS}/{ENGINE}"), ("stale-process", ENGINE)},
-        ("has lost the distribution xllamacpp", "the mark of a malicious LiteLLM release"),
+        ("has lost the distribution xllamacpp", "xllamacpp-99", "the mark of a malicious LiteLLM release"),
     ),
     Drift(
         "a model of the same size with other bytes",
         "dd if=/dev/zero of=MODEL bs=64K seek=8 count=1 conv=notrunc status=none",
         {("file", "MODEL")},
+        ("what it runs from changed",),
+    ),
+    Drift(
+        "a key that was rotated by hand, and that no process has taken up",
+        f"sed -i 's/^LITELLM_MASTER_KEY=.*/LITELLM_MASTER_KEY=sk-rotated-by-hand/' {CONFIG}/litellm/secrets.env",
+        {
+            ("stale-process", "litellm@SERVING.service"),
+            *(("unit-file", f"{UNITS}/litellm@{side}.service") for side in "ab"),
+        },
         ("what it runs from changed",),
     ),
 ]
@@ -198,7 +253,9 @@ class Named:
 
     def text(self, text: str) -> str:
         idle = {"a": "b", "b": "a"}[self.serving]
+        runtime = f"/run/user/{self.stack.host.user(self.stack.account).uid}/systemd"
         words = {"SERVING": self.serving, "IDLE": idle, "ENVIRONMENT": self.environment, "MODEL": self.model}
+        words["RUNTIME"] = runtime
         for word, meaning in words.items():
             text = text.replace(word, meaning)
         return text
@@ -239,6 +296,8 @@ def predicted(stack: Stack) -> Played:
 )
 def test_drift(faulty: Stack, named: Named, drifts: list[Drift]) -> None:
     faulty.output(" && ".join(named.text(drift.by_hand) for drift in drifts))
+    for command in (drift.by_root for drift in drifts if drift.by_root):
+        faulty.root(f"cd {faulty.home('.')} && {command}")
     found = predicted(faulty)
     assert found.items == {item for drift in drifts for item in named.items(drift.items)}, found.output
     shown = "\n".join(f"{header}\n{block}" for header, block in found.blocks.items())
@@ -260,15 +319,40 @@ def test_a_model_that_is_not_declared_any_more_goes_with_all_that_was_its_own(fa
     added = play("deploy", "--tags=llamacpp", variables={"llm_stack_models": {**declared, "spare": declared["tiny"]}})
     assert added.code == 0, added.output
     assert faulty.is_serving("llamacpp-spare.service")
-    played = predicted(faulty)
-    assert {
+    model = faulty.output(f"ls -d $PWD/{DATA}/models/spare-*.gguf")
+    found = predicted(faulty).items
+    assert found == {
         ("orphan-unit", "llamacpp-spare.service"),
+        ("orphan-port", "127.0.0.1:8081"),
         ("orphan-file", faulty.home(f"{CONFIG}/llamacpp/spare.env")),
-    } <= (played.items)
-    deploy()
+        ("orphan-model", model),
+    }
+    # The model is slow to bring back, so it stays until it is asked for.
+    assert deploy().items == found
     gone = [f"{UNITS}/llamacpp-spare.service", f"{CONFIG}/llamacpp/spare.env"]
     assert [path for path in gone if faulty.run("test -e %s", path).rc == 0] == []
     assert faulty.show("llamacpp-spare.service")["LoadState"] == "not-found"
+    left = check()
+    assert (left.items, left.changed) == ({("orphan-model", model)}, 0)
+    assert "llm_stack_prune: true" in left.output
+    before = faulty.output(f"cd {DATA} && find . ! -name '.llm-stack-spare-*' ! -name 'spare-*' ! -name models")
+    assert deploy({"llm_stack_prune": True}).items == {("orphan-model", model)}
+    assert faulty.output(f"cd {DATA} && find . ! -name models") == before
+    assert_clean({"llm_stack_prune": True})
+
+
+@pytest.mark.only_in("default")
+def test_a_drop_in_of_the_administrator_is_told_and_left_alone(faulty: Stack) -> None:
+    directory = f"/etc/systemd/user/{ENGINE}.d"
+    faulty.root(f"mkdir -p {directory} && printf '[Service]\\nNice=5\\n' > {directory}/theirs.conf")
+    try:
+        told = {("foreign-dropin", f"{directory}/theirs.conf")}
+        found = predicted(faulty)
+        assert (found.items, found.changed) == (told, 0)
+        assert deploy().items == told
+        assert faulty.root(f"ls {directory}") == "theirs.conf"
+    finally:
+        faulty.root(f"rm -r {directory}")
     assert_clean()
 
 

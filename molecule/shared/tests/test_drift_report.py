@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from kept import kept_inventory
 from observed import CONFIG, Stack, eventually
 from played import Played, deploy, play
 
@@ -77,6 +80,57 @@ def test_what_was_declared_anew_is_told_apart_from_what_was_edited(faulty: Stack
     assert of_engine == {"file": "intentional", "unit-file": "intentional", "stale-process": "intentional"}
     # The gateway still tells of the old context to whoever asks it.
     assert drift(reports)[0].code == 0
+
+
+def test_what_runs_otherwise_is_told_by_its_answers_too(faulty: Stack, reports: Path) -> None:
+    gateway = faulty.slot()
+    side = gateway.partition("@")[2][0]
+    engine, config = f"{CONFIG}/llamacpp/tiny.env", f"{CONFIG}/litellm/{side}/config.yaml"
+    faulty.output(f"sed -i 's/=4096/=2048/' {engine} && sed -i 's/4096/8192/' {config}")
+    faulty.output(f"systemctl --user restart {ENGINE} {gateway}")
+    assert eventually(faulty.answers, seconds=60)
+    played, data = drift(reports)
+    assert (played.code, data["unchecked"]) == (10, []), played.output
+    found = {(each["kind"], each["subject"]) for each in data["items"] if not each["kind"].startswith("answer-")}
+    files = {("file", faulty.home(engine)), ("file", faulty.home(config))}
+    assert found == files | {("stale-process", ENGINE), ("stale-process", gateway)}
+    answers = sorted(each["kind"] for each in data["items"] if each["kind"].startswith("answer-"))
+    assert answers == ["answer-engine_context", "answer-gateway_deployments"], data["items"]
+    deploy()
+    assert drift(reports)[0].code == 0
+
+
+@pytest.mark.usefixtures("faulty")
+def test_what_git_knows_of_the_declaration(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOLECULE_INVENTORY_FILE", os.environ["MOLECULE_INVENTORY_FILE"])
+    inventory = kept_inventory()
+    author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", inventory, *author, *words], check=True, capture_output=True)
+
+    def told() -> set[tuple[str, str]]:
+        _played, data = drift(reports, llm_stack_drift_ignore=[])
+        return {(each["kind"], each["subject"]) for each in data["items"]}
+
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", ".")
+    git("commit", "--quiet", "--message=first")
+    deploy()
+    assert told() == set()
+    declared = inventory / "group_vars/all/main.yml"
+    declared.write_text(declared.read_text(encoding="utf-8") + "# later\n", encoding="utf-8")
+    (inventory / "group_vars/all/more.yml").write_text("--- {}\n", encoding="utf-8")
+    assert told() == {
+        ("source-uncommitted", "group_vars/all/main.yml"),
+        ("source-untracked", "group_vars/all/more.yml"),
+    }
+    git("add", ".")
+    git("commit", "--quiet", "--message=second")
+    git("remote", "add", "origin", "https://git.example.org/stack.git")
+    assert told() == {("source-commit", "the declaration"), ("source-unpushed", "main")}
+    deploy()
+    assert told() == {("source-unpushed", "main")}
 
 
 def test_a_host_that_does_not_answer_is_never_called_clean(reports: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 from observed import CONFIG, DATA, LOCK_HOLDER, STATE, UNITS, Stack, eventually
-from played import Played, assert_clean, play, start
+from played import Played, assert_clean, check, play, start
 
 pytestmark = pytest.mark.only_in("account")
 
@@ -64,6 +64,19 @@ def test_a_second_removal_has_nothing_to_do(removed: Played) -> None:
     assert removed.code == 0
     again = play("remove")
     assert (again.code, again.changed, again.items) == (0, 0, set()), again.output
+
+
+def test_a_check_of_a_bare_host_predicts_everything_and_writes_nothing(faulty: Stack, removed: Played) -> None:
+    assert removed.code == 0
+    # What ssh and sudo note of a login is theirs, and so is the folder in which Ansible unpacks a module.
+    places = "/etc /home /opt /root /srv /usr/local /var/lib ! -path '*/.ansible*' ! -path '/var/lib/sudo/*'"
+    tree = f"find {places} -xdev -printf '%p %y %m %u %s %T@ %C@ %l\\n' | sort"
+    before = faulty.root(tree)
+    predicted = check()
+    assert faulty.root(tree) == before
+    kinds = {kind for kind, _subject in predicted.items}
+    assert {"linger", "environment", "file", "unit-file", "not-active", "not-enabled"} <= kinds, predicted.items
+    assert not kinds & {"stale-process", "manifest", "interrupted-run"}
 
 
 @dataclass(frozen=True)
