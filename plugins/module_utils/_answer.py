@@ -24,10 +24,15 @@ class Answer:
     seconds: float = 0.0
 
 
-class Unusable(Exception):
-    """An answer that does not keep the promise; carries the verdict."""
+_STRANGE = "what answers does not keep to the protocol"
+_LOOK = "look at the unit's journal"
+_FAILED = "the server failed while it answered"
 
-    def __init__(self, evidence: str, cause: str = "", remedy: str = "") -> None:
+
+class Unusable(Exception):
+    """An answer that does not keep the promise; carries the verdict, which always has a cause and a remedy."""
+
+    def __init__(self, evidence: str, cause: str = _STRANGE, remedy: str = _LOOK) -> None:
         super().__init__(evidence)
         self.verdict = Verdict(FAIL, evidence, cause, remedy)
 
@@ -60,17 +65,33 @@ _KNOWN = (
 def expect_ok(answer: Answer) -> None:
     """Raise the verdict for everything but a 200."""
     if not answer.status:
-        raise Unusable(answer.error or "no answer", "", "look at the unit's journal")
+        raise Unusable(answer.error or "no answer", _silence(answer.error))
     if answer.status == 200:
         return
     evidence = f"{answer.status}: {short(reason(answer.text))}"
     for needle, cause, remedy in _KNOWN:
         if needle in answer.text:
             raise Unusable(evidence, cause, remedy)
-    causes = {401: "the key is not the one the server was started with", 408: "the engine did not answer in time"}
-    raise Unusable(
-        evidence, causes.get(answer.status, ""), "run deploy" if answer.status == 401 else "look at the unit's journal"
-    )
+    failed = _FAILED if answer.status >= 500 else "the server refuses what it was asked"
+    raise Unusable(evidence, _CAUSES.get(answer.status, failed), "run deploy" if answer.status == 401 else _LOOK)
+
+
+_CAUSES = {
+    401: "the key is not the one the server was started with",
+    408: "the engine did not answer in time",
+    429: "the engine, or a limit, allows no more requests right now",
+}
+# What the error of a request that got no answer says, and what that means.
+_SILENT = (
+    ("within", "it hangs, or has more to do than it can"),
+    ("refused", "nothing listens at this address"),
+    ("reset", "what listens there ends connections"),
+)
+
+
+def _silence(error: str) -> str:
+    """Say why there was no answer."""
+    return next((cause for words, cause in _SILENT if words in error), "it cannot be reached from this host")
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
@@ -93,7 +114,7 @@ def events(text: str) -> Iterator[dict[str, Any]]:
         except ValueError:
             raise Unusable(f"200, but a piece of the stream is no JSON: {short(line)}") from None
         if "error" in event:
-            raise Unusable(f"200, then an error in the stream: {short(reason(line[6:]))}")
+            raise Unusable(f"200, then an error in the stream: {short(reason(line[6:]))}", _FAILED)
         yield event
 
 

@@ -41,11 +41,12 @@ API_BASE, FALLBACKS = "x-litellm-model-api-base", "x-litellm-attempted-fallbacks
 
 @dataclass(frozen=True)
 class Question:
-    """One request: the address, what to send (nothing for GET), and whose key goes along."""
+    """One request: the address, what to send (nothing for GET), whose key goes along, and the seconds to wait first."""
 
     url: str
     body: Mapping[str, Any] | None = None
     key: str = "right"
+    pause: float = 0.0
 
 
 def key_of(app: str) -> str:

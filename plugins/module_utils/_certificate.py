@@ -157,7 +157,7 @@ def _judged(check: Check, tried: Sequence[Tried]) -> Verdict:
     cause, remedy = first.cause, first.remedy
     if first.shape and first.path.bases and _well_directly(first, tried):
         cause = f"the engine answers well, and the gateway does not: {cause}"
-        remedy = "report it to LiteLLM with the transcript, or set tools: false"
+        remedy = "run deploy; if that does not help, report it to LiteLLM with the transcript, or set tools: false"
     evidence = f"{found}, {kept} of {len(counted)} ways: {first.where}: {first.evidence}"
     return Verdict(WARN if check.get("accept") in (found, NONE) else FAIL, evidence, cause, remedy)
 

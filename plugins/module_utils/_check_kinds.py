@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 # A few kinds have words that depend on more than their parameters; those are in _checks.title.
 TITLES: Mapping[str, str] = {
+    "source_committed": "the declaration is committed",
+    "source_deployed": "{host} runs what is committed",
     "linger": "the account's services start with {host}",
     "disk": "{host} has room on its disk",
     "memory": "{host} has memory left",
@@ -20,7 +22,9 @@ TITLES: Mapping[str, str] = {
     "gateway_fallbacks": "{gateway} falls back as declared",
     "app_models": "the key of {app} lists exactly its models",
     "app_refused": "the key of {app} opens no other model",
+    "app_limits": "the key of {app} is held to its limits",
     "app_timeout": "{model} gives up after {timeout} s",
+    "model_limits": "{model} is held to its limits",
     "route": "{model} is answered by its own instance",
     "alias": "{alias} is answered by {model}",
     "fallback": "{model} is answered by {fallback} when it fails",
@@ -45,6 +49,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "unit_active": ("units",),
     "unit_uptime": ("units",),
     "journal_clean": ("units",),
+    **dict.fromkeys(("source_committed", "source_deployed"), ()),
     "linger": (),
     "disk": (),
     "memory": (),
@@ -57,7 +62,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "gateway_fallbacks": ("url", "fallbacks"),
     "app_models": ("url", "app", "models"),
     "app_refused": ("url", "app"),
+    "app_limits": ("url", "app", "model"),
     "app_timeout": ("url", "model", "timeout"),
+    "model_limits": ("url", "model"),
     "route": ("url", "model", "api_bases"),
     "alias": ("url", "model", "alias", "api_bases"),
     "fallback": ("url", "model", "fallback", "api_bases"),

@@ -37,7 +37,8 @@ def needs(check: Check, others: Sequence[Check]) -> list[Check]:
         return _alive(check, others) + (_serving(bases[0], others) if len(bases) == 1 else [])
     if kind in _OF_ROUTE:
         same = [each for each in of_kind(others, "route") if each["model"] == check["model"]]
-        return [each for each in same if each["url"] == check["url"]] or _alive(check, others)
+        here = [each for each in same if each["url"] == check["url"]] or _alive(check, others)
+        return here + (_rendering(check, others) if kind == "tool_certificate" else [])
     return []
 
 
@@ -45,7 +46,7 @@ _OF_GATEWAY = (
     *("gateway_models", "gateway_key", "gateway_deployments", "gateway_fallbacks"),
     *("app_models", "app_refused", "app_timeout"),
 )
-_OF_ROUTE = ("tool_call", "tool_certificate", "alias", "fallback")
+_OF_ROUTE = ("tool_call", "tool_certificate", "alias", "fallback", "app_limits", "model_limits")
 # On the ladder of an instance, what comes before what.
 _BELOW = {
     "model_identity": "engine_key",
@@ -79,6 +80,12 @@ def _serving(base: str, others: Sequence[Check]) -> list[Check]:
     """What shows that an instance answers, where it is on this host."""
     answers = [each for each in of_kind(others, "chat_content") if f"{each['url']}/v1" == base]
     return answers or _owners(base, others)
+
+
+def _rendering(check: Check, others: Sequence[Check]) -> list[Check]:
+    """What shows that tools reach the prompts of a model's instances on this host."""
+    urls = [each["url"] for each in check.get("bases", ())]
+    return [each for each in of_kind(others, "tools_rendered") if each["url"] in urls]
 
 
 def _alive(check: Check, others: Sequence[Check]) -> list[Check]:

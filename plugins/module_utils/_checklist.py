@@ -60,7 +60,11 @@ def _check(kind: str, host: str, subject: str, **parameters: object) -> dict[str
 def _hosts(declared: Declaration, routing: Routing) -> Iterator[dict[str, Any]]:
     """What every host of the stack has to offer."""
     limits = declared.checks
-    for host in sorted({*(each.host for each in routing.instances), *routing.gateways}):
+    hosts = sorted({*(each.host for each in routing.instances), *routing.gateways})
+    for host in hosts[:1]:
+        yield _check("source_committed", host, host)
+    for host in hosts:
+        yield _check("source_deployed", host, host)
         yield _check("linger", host, host)
         yield _check("disk", host, host, **_given(min_free=limits.get("min_free_disk")))
         yield _check("memory", host, host, **_given(min_free=limits.get("min_free_memory")))
@@ -124,6 +128,7 @@ def _gateways(declared: Declaration, routing: Routing, gateways: list[Process]) 
             url = base_url(bind, each.port)
             yield from _gateway(host, url, each)
             yield from _routes(host, url, each, declared, bases, routing)
+            yield from _limits(host, url, each, declared, routing)
             yield from [] if each.app else _shared(host, url, each, declared, bases, routing)
 
 
@@ -151,6 +156,19 @@ def _routes(
     for public, name in sorted(names.items()):
         more = {**_answered_by(declared.models[name], declared), **_sleeps(name, declared, routing)}
         yield _check("route", host, public, url=url, model=public, api_bases=bases[name], **more)
+
+
+def _limits(host: str, url: str, each: Process, declared: Declaration, routing: Routing) -> Iterator[dict[str, Any]]:
+    """What an app may ask for in a minute, and what each key may ask of a model."""
+    for app in [declared.apps[name] for name in sorted(each.apps)]:
+        if app.limits and app.models:
+            first = app.models[0]
+            more = {"app": app.name, "model": f"{app.name}/{first}" if each.app else first, **app.limits}
+            yield _check("app_limits", host, app.name, url=url, **more, **_sleeps(first, declared, routing))
+    for name, model in [] if each.app else sorted(declared.models.items()):
+        if model.limits and not model.standby:
+            more = {"model": name, **model.limits, **_sleeps(name, declared, routing)}
+            yield _check("model_limits", host, name, url=url, **more)
 
 
 def _sleeps(name: str, declared: Declaration, routing: Routing) -> dict[str, Any]:

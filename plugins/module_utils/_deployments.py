@@ -12,7 +12,10 @@ Deployment = Mapping[str, Any]
 
 # What LiteLLM tells of a deployment's parameters and we declare; the address and the model say which one it is.
 _PLACE = ("model", "api_base")
-_LIMITS = ("timeout", "stream_timeout", "num_retries")
+_LIMITS = (
+    *("timeout", "stream_timeout", "num_retries"),
+    *("default_api_key_rpm_limit", "default_api_key_tpm_limit"),
+)
 
 
 def told(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

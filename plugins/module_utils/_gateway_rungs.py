@@ -88,6 +88,9 @@ def _alias(check: Check) -> Talk:
 def _fallback(check: Check) -> Talk:
     body = {"model": check["model"], **_HELLO, "mock_testing_fallbacks": True}
     answer = yield Question(f"{check['url']}/v1/chat/completions", body)
+    if answer.status >= 500:
+        remedy = "run deploy; the gateway's journal says what each fallback answered"
+        raise Unusable(f"{answer.status} to a question that was to fail", "no fallback answered in its place", remedy)
     expect_ok(answer)
     base, turns = answer.headers.get(API_BASE, "").rstrip("/"), answer.headers.get(FALLBACKS, "0")
     if turns in ("", "0"):

@@ -21,7 +21,10 @@ _ENTRIES = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _MAPPINGS = ("model_group_alias", "model_group_retry_policy")
 _NAMES = ("default_fallbacks",)
 
-_COMPARED = ("model", "api_base", "timeout", "stream_timeout", "num_retries")
+_COMPARED = (
+    *("model", "api_base", "timeout", "stream_timeout", "num_retries"),
+    *("default_api_key_rpm_limit", "default_api_key_tpm_limit"),
+)
 
 
 @dataclass(frozen=True)

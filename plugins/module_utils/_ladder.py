@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _ollama_names
@@ -37,6 +38,9 @@ Talk = Generator[Question, Answer, Verdict]
 KINDS = ("engine_key", "engine_counters", "engine_context")
 _ACCEPTED = ("model_identity", "chat_content", "tools_rendered")
 _COUNTERS = {"llamacpp": "llamacpp:tokens_predicted_total", "vllm": "vllm:generation_tokens_total"}
+# Requests that are being answered, by the engine's own gauge.
+_RUNNING = {"llamacpp": "llamacpp:requests_processing", "vllm": "vllm:num_requests_running"}
+_PAUSE = 0.25
 # llama.cpp rounds a context up to a multiple of this.
 _ROUNDED = 256
 
@@ -86,13 +90,18 @@ def _key(check: Check) -> Talk:
     if answer.status == 200:
         return Verdict(FAIL, "200: a wrong key was let in", "the engine runs without its key", "run deploy")
     expect_ok(answer)
-    return Verdict(FAIL, f"{answer.status} instead of 401")
+    raise Unusable(f"{answer.status} instead of 401")
 
 
 def _counted(check: Check) -> Talk:
-    """Ask for a few tokens between two looks at the counter."""
+    """Ask for a few tokens between two looks at the counter; where others ask right now, theirs may do."""
     look = Question(f"{check['url']}/metrics", key="engine")
-    before = _counter(check, (yield look))
+    first = yield look
+    before = _counter(check, first)
+    for _turn in range(4 if _sum(_RUNNING[str(check["engine"])], first) else 0):
+        after = _counter(check, (yield replace(look, pause=_PAUSE)))
+        if after > before:
+            return Verdict(PASS, f"{before:.0f} tokens, then {after:.0f}, by the requests of others")
     body = {"model": check["model"], "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 4}
     expect_ok((yield Question(f"{check['url']}/v1/chat/completions", body, "engine")))
     # The answer may be out a moment before it is counted.
@@ -117,12 +126,18 @@ def _counter(check: Check, answer: Answer) -> float:
     if answer.status in (404, 501):
         raise Unusable(f"{answer.status} at /metrics", "the engine was started without its counters", "run deploy")
     expect_ok(answer)
-    # Whether a counter's name ends in _total depends on the version of the library that writes it.
-    base = re.escape(name[: -len("_total")])
-    found = re.findall(rf"^{base}(?:_total)?(?:\{{[^}}]*\}})?\s+([0-9.eE+-]+)\s*$", answer.text, re.MULTILINE)
-    if not found:
+    found = _sum(name, answer)
+    if found is None:
         raise Unusable(f"/metrics has no {name}", "what answers is another engine, or another version of it")
-    return sum(float(each) for each in found)
+    return found
+
+
+def _sum(name: str, answer: Answer) -> float | None:
+    """The sum of what is told by one name; None where nothing is."""
+    # Whether a counter's name ends in _total depends on the version of the library that writes it.
+    base = re.escape(name[: -len("_total")] if name.endswith("_total") else name)
+    found = re.findall(rf"^{base}(?:_total)?(?:\{{[^}}]*\}})?\s+([0-9.eE+-]+)\s*$", answer.text, re.MULTILINE)
+    return sum(float(each) for each in found) if found else None
 
 
 def _context(check: Check) -> Talk:

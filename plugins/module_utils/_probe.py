@@ -14,15 +14,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import (
     _acceptance,
     _answers,
     _certificate,
     _certified,
+    _checks_source,
+    _gateway_limits,
     _gateway_rungs,
     _ladder,
     _ollama_checks,
@@ -60,6 +62,7 @@ class Probe:
     """How to look: the keys of the gateway and the engines, the patience for one answer, and how many at a time.
 
     ``budget`` is in seconds, after which no further check begins; 0 for none. A ``deep`` look may load models.
+    ``source`` is what git told of the declaration.
     """
 
     keys: Mapping[str, str]
@@ -68,6 +71,7 @@ class Probe:
     budget: float = 0
     deep: bool = False
     certified: _certified.Certified | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, checks: Sequence[Check]) -> list[Result]:
         """Run all checks, each as soon as what comes before it is done; return the results in the order given."""
@@ -105,6 +109,8 @@ class Probe:
             return host.fault or judge_units([host.units[name] for name in check["units"]])
         if check["check"] == "port_owner":
             return judge_port(check, host.holders(check["bind"], check["port"]))
+        if check["check"] in _checks_source.KINDS:
+            return _checks_source.judge(check["check"], self.source, _probe_host.deployed_commit())
         if check["check"] in _probe_host.LOOKS:
             return host.fault or _probe_host.LOOKS[check["check"]](check, host.units)
         return self._spoken({**check, "deep": True} if self.deep else check)
@@ -122,6 +128,8 @@ class Probe:
             )
         if check["check"] in _ladder.KINDS:
             return converse(_ladder.talk(check), ask_)
+        if check["check"] in _gateway_limits.KINDS:
+            return converse(_gateway_limits.talk(check), ask_)
         if check["check"] in _gateway_rungs.KINDS:
             return converse(_gateway_rungs.talk(check), ask_)
         if check["check"] in _acceptance.KINDS:
@@ -218,6 +226,7 @@ def _held(inodes: set[str]) -> dict[str, list[int]]:
 
 def ask(question: Question, keys: Mapping[str, str], timeout: float) -> Answer:
     """Send one request and return whatever came back; it never raises for what a server does."""
+    time.sleep(question.pause)
     start = time.monotonic()
     try:
         with _OPENER.open(_request(question, keys), timeout=timeout) as reply:

@@ -110,6 +110,11 @@ def _manifests() -> Iterator[tuple[str, tuple[float, Sequence[str]]]]:
             yield name, (float(timegm(time.strptime(found["written"], "%Y-%m-%dT%H:%M:%SZ"))), found["units"])
 
 
+def deployed_commit() -> str:
+    """The commit of the declaration that was deployed last on this host; empty where nobody noted one."""
+    return (read(os.path.expanduser(f"{STATE}/source")) or b"").decode("ascii", "replace").strip()
+
+
 def _record(path: str) -> dict[str, Any]:
     try:
         found = json.loads(read(os.path.expanduser(path)) or b"{}")

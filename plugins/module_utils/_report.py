@@ -71,7 +71,7 @@ def report(plan: Plan, facts: Facts) -> dict[str, Any]:
     data = {
         "schema": SCHEMA,
         "generated": facts.generated,
-        "source": {"commit": "", "branch": "", "changed": [], **facts.source},
+        "source": {"commit": "", "branch": "", "changed": [], "deployed": {}, **facts.source},
         "verdict": verdict,
         "headline": _headline(verdict, rows, wrong),
         "counts": counted(rows),

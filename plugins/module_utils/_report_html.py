@@ -30,6 +30,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._report_words import
     longest,
     places,
     seconds,
+    source_words,
     state_word,
     tools_word,
 )
@@ -78,11 +79,12 @@ def _sections(data: Data) -> Iterator[Markup]:
 
 def _header(data: Data) -> Markup:
     source = data["source"]
-    changed = f", {count(len(source['changed']), 'file')} not committed" if source["changed"] else ""
+    said = source_words(source)
+    declared = ("declaration ", code(source["commit"][:12]), f"; {said}" * bool(said))
     meta = [
         tag("span", VERDICTS.get(data["verdict"], data["verdict"]), class_=f"pill {data['verdict']}"),
         tag("time", day(data["generated"]), datetime=data["generated"]),
-        tag("span", "declaration ", code(source["commit"][:12]), changed) if source["commit"] else None,
+        tag("span", *declared) if source["commit"] else None,
     ]
     return tag(
         "header",

@@ -179,7 +179,8 @@ def _uncommitted(source: Mapping[str, Any]) -> Iterator[Issue]:
 
 def _warned(rows: Sequence[Row]) -> Iterator[Issue]:
     for row in rows:
-        if row["state"] == WARN:
+        # What is not committed is an issue of its own, with its files.
+        if row["state"] == WARN and row["check"] != "source_committed":
             yield Issue(
                 severity=row.get("severity") or LOW,
                 title=f"With a warning: {row['title']}",

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_escape import code, markdown
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_words import (
     changes,
@@ -18,6 +17,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._report_words import
     longest,
     places,
     seconds,
+    source_words,
     state_word,
     tools_word,
 )
@@ -50,8 +50,8 @@ def _head(data: Data) -> Iterator[str]:
     yield f"- Verdict: {markdown(data['verdict'])}"
     yield f"- Date: {markdown(data['generated'])}"
     if source["commit"]:
-        dirty = f", with {count(len(source['changed']), 'changed file')}" if source["changed"] else ""
-        yield f"- Declaration: {code(source['commit'][:12])}{dirty}"
+        on, more = f" on {code(source['branch'])}" * bool(source["branch"]), markdown(source_words(source))
+        yield f"- Declaration: {code(source['commit'][:12])}{on}{'; ' * bool(more)}{more}"
     counted = ", ".join(f"{number} {state_word(state)}" for state, number in data["counts"].items() if number)
     yield f"- Checks: {markdown(counted or 'none')}"
     worst = [each for each in data["issues"] if each["severity"] in ("critical", "high")]

@@ -6,30 +6,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-# Words before the path, by the kind of line of ``git status --porcelain=v2``.
-_WORDS = {"1": 8, "2": 9, "u": 10, "?": 1}
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks_source import changed
 
 
-def source_of(status: str) -> dict[str, Any]:
-    """Read what ``git status --porcelain=v2 --branch`` prints; nothing where it is something else."""
-    told = dict(line[2:].partition(" ")[::2] for line in status.splitlines() if line.startswith("# branch."))
-    commit = told.get("branch.oid", "")
+def source_of(told: Mapping[str, Any], deployed: Mapping[str, str]) -> dict[str, Any]:
+    """Give what the module source_info told, and which commit each host got last; nothing where that is not known."""
     return {
-        "commit": "" if commit == "(initial)" else commit,
-        "branch": told.get("branch.head", ""),
-        "changed": sorted(_changed(status)),
+        "commit": str(told.get("commit") or ""),
+        "branch": str(told.get("branch") or ""),
+        "changed": changed(told),
+        "deployed": {host: commit for host, commit in sorted(deployed.items()) if commit},
     }
-
-
-def _changed(status: str) -> Iterator[str]:
-    for line in status.splitlines():
-        words = _WORDS.get(line[:1]) if line[1:2] == " " else None
-        if words is not None and len(parts := line.split(" ", words)) == words + 1:
-            yield parts[-1].partition("\t")[0]
 
 
 _DRIFT = "lab.llm_stack.drift/1"
@@ -39,7 +30,7 @@ _FRESH = timedelta(days=1)
 def drift_of(written: str, now: str) -> list[dict[str, str]]:
     """Give the differences that drift.json tells; none where it is older than a day, or no such file.
 
-    What it says of the source is left out: git is asked anew for each report.
+    What it says of the source is left out: that is looked at anew for each report.
     """
     try:
         found = json.loads(written or "null")

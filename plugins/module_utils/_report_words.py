@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import join
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
 
 _STATES: Mapping[str, str] = {
@@ -86,6 +87,17 @@ def changes(data: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], str]:
     if not data["changes"]:
         return shown, "Nothing has changed since."
     return shown, f"{count(more, 'promise')} could not be looked at this time." if more else ""
+
+
+def source_words(source: Mapping[str, Any]) -> str:
+    """Say what is not committed, and which commit runs where, if that is another one."""
+    said = [f"{count(len(source['changed']), 'file')} not committed"] if source["changed"] else []
+    hosts = source["deployed"]
+    others = {host: commit for host, commit in hosts.items() if commit != source["commit"]}
+    said += [f"{commit[:12]} deployed on {host}" for host, commit in others.items()]
+    if hosts and not others:
+        said.append(f"deployed on {join(hosts)}")
+    return "; ".join(said)
 
 
 def day(stamp: str) -> str:

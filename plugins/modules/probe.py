@@ -44,6 +44,10 @@ options:
       - C(engine_key), C(engine_counters) and C(engine_context) with C(context) ask an engine directly as well.
       - C(alias) with C(alias), C(gateway_fallbacks) with C(fallbacks), C(fallback) with C(fallback) and C(app_timeout)
         with C(timeout) ask the gateway at C(url). The last two need a gateway that lets a request ask for a failure.
+      - C(app_limits) with C(app) and C(model), and C(model_limits) with C(model), have C(rpm), C(tpm) or both, which
+        are what may be asked for in a minute.
+      - C(source_committed) and C(source_deployed) compare the declaration's commit with O(source) and with what the
+        host noted.
       - C(tool_certificate) with C(bases), C(api_bases) and C(digest) certifies a model for tools.
       - C(ollama_tools), C(ollama_context) with C(context), and C(ollama_gpu) have C(url), C(model) and C(ollama_name),
         its name at the server. They wake no model, unless C(deep=true).
@@ -74,6 +78,12 @@ options:
     description: Seconds for which a certificate counts. While it does, one call through the gateway confirms it.
     type: int
     default: 86400
+  source:
+    description:
+      - What M(lab.llm_stack.source_info) returned on the controller, for the checks V(source_committed) and
+        V(source_deployed).
+    type: dict
+    default: {}
   deep:
     description: Whether a question may load a model that is not in memory, and whether certificates are made anew.
     type: bool
@@ -180,6 +190,11 @@ results:
       cause: the chosen parser does not recognise this model's calls
       remedy: "set the engine's tool parser, or tools: false, in llm_stack_models.qwen-coder"
       seconds: 0.412
+commit:
+  description: The commit of the declaration that was deployed last on this host; empty where none was noted.
+  returned: success
+  type: str
+  sample: 1b3f0c2d4e5f60718293a4b5c6d7e8f901234567
 failed_checks:
   description: How many checks failed.
   returned: success
@@ -196,6 +211,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._certified import Ce
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, faults
 from ansible_collections.lab.llm_stack.plugins.module_utils._env import read_environment
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import Probe
+from ansible_collections.lab.llm_stack.plugins.module_utils._probe_host import deployed_commit
 
 ARGUMENT_SPEC = {
     "checks": {"type": "list", "elements": "dict", "required": True},
@@ -203,6 +219,7 @@ ARGUMENT_SPEC = {
     "engines_directory": {"type": "path", "default": "~/.config/llm-stack"},
     "certified_directory": {"type": "path", "default": "~/.local/state/llm-stack/certified"},
     "certified_seconds": {"type": "int", "default": 86400},
+    "source": {"type": "dict", "default": {}},
     "deep": {"type": "bool", "default": False},
     "budget": {"type": "float", "default": 0},
     "apps_directory": {"type": "path", "default": "~/.config/llm-stack/apps"},
@@ -252,7 +269,8 @@ def prepare(params: dict[str, Any], check_mode: bool = False) -> Probe:
     engines = keys_of(params["secrets_file"], params["engines_directory"])
     keys = {**engines, **app_keys(params["checks"], params["apps_directory"])}
     certified = Certified(params["certified_directory"], params["certified_seconds"], kept=not check_mode)
-    return Probe(keys, params["timeout"], params["concurrency"], params["budget"], params["deep"], certified)
+    told = params.get("source") or {}
+    return Probe(keys, params["timeout"], params["concurrency"], params["budget"], params["deep"], certified, told)
 
 
 def main() -> None:
@@ -265,7 +283,7 @@ def main() -> None:
     module.no_log_values.update(filter(None, probe.keys.values()))
     results = [each.as_dict() for each in probe.run(module.params["checks"])]
     failed = sum(each["state"] == FAIL for each in results)
-    module.exit_json(changed=False, results=results, failed_checks=failed)
+    module.exit_json(changed=False, results=results, failed_checks=failed, commit=deployed_commit())
 
 
 if __name__ == "__main__":

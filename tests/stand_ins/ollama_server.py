@@ -208,7 +208,9 @@ class Ollama:
             words = f"request ({tokens} tokens) exceeds the available context size ({loaded.context} tokens)"
             inner = {"code": 400, "message": words, "type": "exceed_context_size_error"}
             raise Refusal(400, json.dumps({"error": inner}))
-        call = called(body.get("tools") or [])
+        # What has a tool's result is answered with words.
+        returned = [each.get("role") for each in body.get("messages") or []][-1:] == ["tool"]
+        call = [] if returned else called(body.get("tools") or [])
         if not call:
             word = (
                 {"message": {"role": "assistant", "content": "I do as I am told."}} if chat else {"response": "I do."}

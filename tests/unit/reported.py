@@ -65,7 +65,7 @@ def broken() -> dict[str, Any]:
         silent=WRITTEN["silent"],
         drift=WRITTEN["drift"],
         settings=WRITTEN["settings"],
-        source=source_of(WRITTEN["source"]),
+        source=source_of(WRITTEN["source"], WRITTEN["deployed"]),
         previous=healthy(),
     )
     return report(stack(), facts)
@@ -81,7 +81,7 @@ def hostile(text: str = HOSTILE) -> dict[str, Any]:
     settings = [{**each, "value": text, "place": text, "file": text, "layer": text} for each in WRITTEN["settings"]]
     settings[0] = {**settings[0], "overrode": [{"value": text, "layer": text, "place": text}]}
     drift = [dict.fromkeys(("host", "kind", "subject", "expected", "actual", "remedy"), text)]
-    source = {"commit": text, "branch": text, "changed": [text]}
+    source = {"commit": text, "branch": text, "changed": [text], "deployed": {text: f"{text}."}}
     renamed = _renamed(stack(), text)
     return report(renamed, Facts(text, found, drift=drift, settings=settings, source=source, previous=healthy()))
 

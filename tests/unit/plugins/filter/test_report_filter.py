@@ -31,9 +31,10 @@ def test_what_is_no_report_counts_as_none(other: str | None) -> None:
     assert made(previous=other)["previous"] is None
 
 
-def test_the_source_may_be_what_git_prints() -> None:
-    assert made(source=reported.WRITTEN["source"])["source"]["branch"] == "main"
-    assert made(source={"commit": "abc"})["source"] == {"commit": "abc", "branch": "", "changed": []}
+def test_the_source_is_what_git_told_and_what_each_host_got() -> None:
+    found = made(source=reported.WRITTEN["source"], deployed={"gw-01": "abc", "gpu-02": ""})["source"]
+    assert (found["branch"], found["deployed"]) == ("main", {"gw-01": "abc"})
+    assert made()["source"] == {"commit": "", "branch": "", "changed": [], "deployed": {}}
 
 
 DRIFTED = {

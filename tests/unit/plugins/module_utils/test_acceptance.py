@@ -15,6 +15,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL,
 URL = "http://127.0.0.1:8001"
 BASE = {"url": URL, "model": "coder", "direct": True, "engine": "vllm"}
 IDENTITY = {**BASE, "check": "model_identity", "root": "*/Qwen--Coder/0123456789ab*"}
+LOOK = "look at the unit's journal"
 PARSER = "set the engine's tool parser, or tools: false"
 
 
@@ -98,13 +99,13 @@ SNAPSHOT = "/home/llm/.local/share/llm-stack/models/Qwen--Coder/0123456789ab"
         pytest.param(
             "chat_content",
             [ok({"choices": []})],
-            Verdict(FAIL, "200, but no choices in the answer", "what answers does not speak the OpenAI protocol"),
+            Verdict(FAIL, "200, but no choices in the answer", "what answers does not speak the OpenAI protocol", LOOK),
             id="another protocol",
         ),
         pytest.param(
             "chat_content",
             [Answer(error="no answer: [Errno 111] Connection refused")],
-            Verdict(FAIL, "no answer: [Errno 111] Connection refused", "", "look at the unit's journal"),
+            Verdict(FAIL, "no answer: [Errno 111] Connection refused", "nothing listens at this address", LOOK),
             id="nobody",
         ),
         pytest.param(

@@ -72,13 +72,13 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
         pytest.param(
             ALIVE,
             Answer(error="no answer: [Errno 111] Connection refused"),
-            Verdict(FAIL, "no answer: [Errno 111] Connection refused", "", JOURNAL),
+            Verdict(FAIL, "no answer: [Errno 111] Connection refused", "nothing listens at this address", JOURNAL),
             id="nobody there",
         ),
         pytest.param(
             ALIVE,
             Answer(error="no answer within 10 s"),
-            Verdict(FAIL, "no answer within 10 s", "", JOURNAL),
+            Verdict(FAIL, "no answer within 10 s", "it hangs, or has more to do than it can", JOURNAL),
             id="silence",
         ),
         # names
@@ -99,7 +99,12 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
         pytest.param(
             MODELS,
             ok("<html>hello</html>"),
-            Verdict(FAIL, "200, but the answer is no JSON object: <html>hello</html>", "something else holds the port"),
+            Verdict(
+                FAIL,
+                "200, but the answer is no JSON object: <html>hello</html>",
+                "something else holds the port",
+                JOURNAL,
+            ),
             id="a web page",
         ),
         # the key
@@ -176,7 +181,7 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
         pytest.param(
             APP_REFUSED,
             Answer(error="no answer within 10 s"),
-            Verdict(FAIL, "no answer within 10 s", "", JOURNAL),
+            Verdict(FAIL, "no answer within 10 s", "it hangs, or has more to do than it can", JOURNAL),
             id="an app gets no answer",
         ),
         # routes
@@ -198,7 +203,9 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
         pytest.param(
             ROUTE,
             ok({"choices": []}),
-            Verdict(FAIL, "200, but no choices in the answer", "what answers does not speak the OpenAI protocol"),
+            Verdict(
+                FAIL, "200, but no choices in the answer", "what answers does not speak the OpenAI protocol", JOURNAL
+            ),
             id="no choices",
         ),
         pytest.param(
@@ -271,7 +278,7 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
         pytest.param(
             ROUTE,
             Answer(502, {}, "Bad Gateway"),
-            Verdict(FAIL, "502: Bad Gateway", "", JOURNAL),
+            Verdict(FAIL, "502: Bad Gateway", "the server failed while it answered", JOURNAL),
             id="an error that is no JSON",
         ),
         # tools
@@ -375,19 +382,28 @@ def piece(name: str | None, arguments: str, index: int = 0) -> dict[str, Any]:
         pytest.param(
             STREAM,
             ok(streamed(piece("get_weather", '{"city": "Paris"}'), end="")),
-            Verdict(FAIL, "200, but the stream broke off before its end", "the connection to the engine was lost"),
+            Verdict(
+                FAIL, "200, but the stream broke off before its end", "the connection to the engine was lost", JOURNAL
+            ),
             id="streamed: it breaks off",
         ),
         pytest.param(
             STREAM,
             ok('data: {"error": {"message": "engine died"}}\n\n'),
-            Verdict(FAIL, "200, then an error in the stream: engine died"),
+            Verdict(
+                FAIL, "200, then an error in the stream: engine died", "the server failed while it answered", JOURNAL
+            ),
             id="streamed: an error on the way",
         ),
         pytest.param(
             STREAM,
             ok('data: {"choi\n\n'),
-            Verdict(FAIL, '200, but a piece of the stream is no JSON: data: {"choi'),
+            Verdict(
+                FAIL,
+                '200, but a piece of the stream is no JSON: data: {"choi',
+                "what answers does not keep to the protocol",
+                JOURNAL,
+            ),
             id="streamed: a broken piece",
         ),
     ],

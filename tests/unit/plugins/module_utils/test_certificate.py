@@ -190,7 +190,7 @@ def test_what_only_the_gateway_does_wrong_is_the_gateways(backend: Backend) -> N
         "200, but the call arrived with its marks in content",
         "the engine answers well, and the gateway does not: "
         "no parser was chosen, or one for the marks of another model",
-        "report it to LiteLLM with the transcript, or set tools: false",
+        "run deploy; if that does not help, report it to LiteLLM with the transcript, or set tools: false",
     )
     assert record["verdict"] == "degraded"
 

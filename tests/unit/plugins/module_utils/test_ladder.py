@@ -63,8 +63,25 @@ def counted(value: float, name: str = "llamacpp:tokens_predicted_total") -> Answ
     return ok(f"# HELP {name} Tokens.\n# TYPE {name} counter\n{name} {value}\nother_total 7\n")
 
 
+def busy(value: float, running: int = 1) -> Answer:
+    return ok(f"llamacpp:tokens_predicted_total {value}\nllamacpp:requests_processing {running}\n")
+
+
 VLLM = 'vllm:generation_tokens_total{engine="0",model_name="a"} 3.0\nvllm:generation_tokens_total{model_name="b"} 4e0\n'
-RUN = "look at the journal of its unit"
+RUN, LOOK = "look at the journal of its unit", "look at the unit's journal"
+
+
+def test_the_requests_of_others_count_and_nothing_is_asked_beside_them() -> None:
+    verdict, asked = had(_ladder.talk(engine("engine_counters")), [busy(9), busy(9), busy(40)])
+    assert verdict == Verdict(PASS, "9 tokens, then 40, by the requests of others")
+    assert [(each.body, each.pause) for each in asked] == [(None, 0.0), (None, 0.25), (None, 0.25)]
+
+
+def test_requests_of_others_that_count_only_at_their_end_are_not_waited_for() -> None:
+    answers = [*[busy(9)] * 5, ok(SAID), busy(13)]
+    verdict, asked = had(_ladder.talk(engine("engine_counters")), answers)
+    assert verdict == Verdict(PASS, "9 tokens before a question, 13 after it")
+    assert sum(each.pause for each in asked) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -126,6 +143,7 @@ RUN = "look at the journal of its unit"
                 FAIL,
                 "/metrics has no llamacpp:tokens_predicted_total",
                 "what answers is another engine, or another version of it",
+                LOOK,
             ),
             id="another engine",
         ),
@@ -255,7 +273,9 @@ PATIENCE = gateway("app_timeout", timeout=5)
         pytest.param(
             FALLBACK,
             ok(SAID, model_api_base=f"{URL}/v1"),
-            Verdict(FAIL, f"200 from {URL}/v1, but not from a fallback", "LiteLLM did not fail as it was asked to"),
+            Verdict(
+                FAIL, f"200 from {URL}/v1, but not from a fallback", "LiteLLM did not fail as it was asked to", LOOK
+            ),
             id="nothing failed",
         ),
         pytest.param(
@@ -268,6 +288,17 @@ PATIENCE = gateway("app_timeout", timeout=5)
                 RUN,
             ),
             id="another fallback answers",
+        ),
+        pytest.param(
+            FALLBACK,
+            refused(500, '{"error": {"message": "This is a mock exception"}}'),
+            Verdict(
+                FAIL,
+                "500 to a question that was to fail",
+                "no fallback answered in its place",
+                "run deploy; the gateway's journal says what each fallback answered",
+            ),
+            id="no fallback answers",
         ),
         pytest.param(PATIENCE, refused(408, seconds=5.2), Verdict(PASS, "408 after 5.2 s"), id="in time"),
         pytest.param(

@@ -18,6 +18,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._report import Facts
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_files import files
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_impacts import KINDS
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import source_of
+from ansible_collections.lab.llm_stack.plugins.module_utils._report_words import source_words
 from jsonschema import Draft202012Validator
 
 Row = dict[str, Any]
@@ -365,22 +366,54 @@ def test_values_whose_keys_say_that_they_are_secret_are_masked(key: str, value: 
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
+    ("told", "deployed", "expected"),
     [
-        pytest.param("", {"commit": "", "branch": "", "changed": []}, id="nothing"),
-        pytest.param("fatal: not a git repository", {"commit": "", "branch": "", "changed": []}, id="no repository"),
+        pytest.param({}, {}, {"commit": "", "branch": "", "changed": [], "deployed": {}}, id="nothing"),
         pytest.param(
-            "# branch.oid (initial)\n# branch.head main\n? a new one\n",
-            {"commit": "", "branch": "main", "changed": ["a new one"]},
-            id="before the first commit, with a name of several words",
+            {"failed": True, "msg": "git is not installed"},
+            {"gw": ""},
+            {"commit": "", "branch": "", "changed": [], "deployed": {}},
+            id="git cannot tell",
         ),
         pytest.param(
-            "# branch.oid abc\n1 .M N... 100644 100644 100644 a b x.yml\n2 R. N... 1 1 1 a b R100 new.yml\told.yml\n"
-            "u UU N... 1 1 1 1 a b c conflict.yml\n! ignored\n1 cut",
-            {"commit": "abc", "branch": "", "changed": ["conflict.yml", "new.yml", "x.yml"]},
-            id="changed, renamed, in conflict",
+            {
+                "commit": "abc",
+                "branch": "main",
+                "items": [
+                    {"kind": "source-uncommitted", "subject": "x.yml"},
+                    {"kind": "source-untracked", "subject": "a new one"},
+                    {"kind": "source-unpushed", "subject": "main"},
+                ],
+            },
+            {"gw": "abc", "gpu": "def", "new": ""},
+            {
+                "commit": "abc",
+                "branch": "main",
+                "changed": ["x.yml", "a new one"],
+                "deployed": {"gpu": "def", "gw": "abc"},
+            },
+            id="changed and unknown files, and what each host got",
         ),
     ],
 )
-def test_what_git_says(status: str, expected: Mapping[str, Any]) -> None:
-    assert source_of(status) == expected
+def test_what_git_says(told: Mapping[str, Any], deployed: Mapping[str, str], expected: Mapping[str, Any]) -> None:
+    assert source_of(told, deployed) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "deployed", "words"),
+    [
+        ([], {}, ""),
+        ([], {"gw": "a" * 40, "gpu": "a" * 40}, "deployed on gw and gpu"),
+        (["x"], {"gw": "b" * 40, "gpu": "a" * 40}, "1 file not committed; bbbbbbbbbbbb deployed on gw"),
+    ],
+)
+def test_which_commit_runs_where(changed: list[str], deployed: Mapping[str, str], words: str) -> None:
+    assert source_words({"commit": "a" * 40, "changed": changed, "deployed": deployed}) == words
+
+
+def test_what_is_not_committed_is_one_issue_and_not_two() -> None:
+    row = {"id": "source_committed:gw-01:gw-01", "host": "gw-01", "check": "source_committed", "title": "x"}
+    found = made([*reported.all_well(), {**row, "state": "warn", "evidence": "1 file", "cause": "", "remedy": "git"}])
+    assert (found["verdict"], found["issues"]) == ("warnings", [])
+    assert len(made(reported.all_well(), source={"commit": "1", "changed": ["x.yml"]})["issues"]) == 1

@@ -12,8 +12,6 @@ import pytest
 from observed import Stack
 from played import Played, play
 
-pytestmark = pytest.mark.only_in("default")
-
 # Tests before this one may have restarted what has to have been up for an hour.
 YOUNG = {"unit_uptime", "journal_clean"}
 
@@ -39,19 +37,21 @@ def imprint(stack: Stack) -> list[str]:
     return [line for line in stack.imprint().splitlines() if "/certified" not in line]
 
 
-def test_a_stack_that_serves_is_told_with_evidence_and_left_as_it_is(faulty: Stack, folder: Path) -> None:
-    before = imprint(faulty)
+def test_a_stack_that_serves_is_told_with_evidence_and_left_as_it_is(stack: Stack, folder: Path) -> None:
+    before = imprint(stack)
     _played, data = status(folder)
     assert unkept(data) == [], data["issues"]
-    assert {each["name"]: each["tools"] for each in data["models"]} == {"tiny": "certified"}
-    assert data["models"][0]["seconds"] > 0
+    models = {each["name"]: each for each in data["models"]}
+    assert models["tiny"]["tools"] == "certified"
+    assert models["tiny"]["seconds"] > 0
+    assert (models["resting"]["standby"], models["resting"]["answered_by"]) == (True, "spare")
     assert (data["previous"], len(data["history"])) == (None, 1)
-    assert imprint(faulty) == before
+    assert imprint(stack) == before
     assert {path.name for path in folder.iterdir()} >= {"status.md", "status.html", "junit.xml", "llm_stack.prom"}
 
 
-def test_a_gateway_that_is_down_is_the_first_issue_and_a_change(faulty: Stack, folder: Path) -> None:
-    faulty.output("systemctl --user stop litellm.socket 'litellm@*.service'")
+def test_a_gateway_that_is_down_is_the_first_issue_and_a_change(stack: Stack, folder: Path) -> None:
+    stack.output("systemctl --user stop litellm.socket 'litellm@*.service'")
     _played, data = status(folder)
     assert data["verdict"] == "broken"
     assert data["issues"][0]["severity"] == "critical"
@@ -69,8 +69,8 @@ def test_a_host_that_does_not_answer_is_told_and_not_called_well(folder: Path) -
     assert data["issues"][0]["title"].startswith("Not checked: ")
 
 
-def test_no_key_of_the_host_stands_in_a_report(faulty: Stack, folder: Path) -> None:
-    written = faulty.output("cat .config/llm-stack/litellm/secrets.env .config/llm-stack/*/*.env").splitlines()
+def test_no_key_of_the_host_stands_in_a_report(stack: Stack, folder: Path) -> None:
+    written = stack.output("cat .config/llm-stack/litellm/secrets.env .config/llm-stack/*/*.env").splitlines()
     keys = {line.partition("=")[2].strip("'\"") for line in written if "KEY" in line.partition("=")[0]}
     assert any(len(key) > 15 for key in keys)
     texts = {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}

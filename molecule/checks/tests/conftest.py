@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Fixtures for the tests of the checklist: two hosts, and a gateway that can be made to err while it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[3]
+# What all scenarios share, and the collection itself, for the report that is made of what was found.
+sys.path[:0] = [str(PROJECT / "molecule/shared/tests"), str(PROJECT / "playbooks/collections")]
+
+import testinfra
+from observed import CONFIG, Stack
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Mapping[str, Stack]:
+    """Both hosts by their names, with a copy of what the tests change."""
+    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
+    found = {
+        name: Stack(testinfra.get_host(f"ansible://{name}?ansible_inventory={inventory}"), name, "deploy")
+        for name in ("ck", "ck-far")
+    }
+    for each in found.values():
+        each.output(f"[ -e kept ] || cp -r {CONFIG}/llamacpp kept")
+    return found
+
+
+@pytest.fixture(scope="session")
+def stack(hosts: Mapping[str, Stack]) -> Stack:
+    """The host of the gateway."""
+    return hosts["ck"]
+
+
+@pytest.fixture(scope="session")
+def gate(stack: Stack) -> Stack:
+    """The gateway with a gate that lets its faults in: its own file is asked by another one."""
+    unit = stack.slot()
+    folder = f"{CONFIG}/litellm/{unit[len('litellm@') :][:1]}"
+    stack.output(f"[ -e {folder}/own_auth.py ] || mv {folder}/app_auth.py {folder}/own_auth.py")
+    stack.output(f"cp faulty_auth.py {folder}/app_auth.py && systemctl --user restart {unit}")
+    return stack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the stack's journal beside a failure: what went wrong is rarely in the assertion."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.when == "call" and report.failed and isinstance(stack, Stack):
+        report.sections.append(("journal of the gateway's host", stack.journal()))
+    return report

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, the lab.llm_stack authors
+"""Whether what runs can be found again in git: first of all tests, since it deploys what has not been broken yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from looking import look
+from observed import STATE, Stack
+from played import deploy, play
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=A test", "-c", "user.email=test@example.org"]
+    done = subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder: Path) -> str:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "a test")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture(scope="module")
+def inventory() -> Iterator[Path]:
+    """The inventory in a repository; whatever is played uses it meanwhile."""
+    given = os.environ["MOLECULE_INVENTORY_FILE"]
+    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "kept-inventory"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(Path(given).parent, folder)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    os.environ["MOLECULE_INVENTORY_FILE"] = str(folder)
+    yield folder
+    os.environ["MOLECULE_INVENTORY_FILE"] = given
+
+
+def test_the_commit_that_is_deployed_is_noted_and_compared(
+    inventory: Path, stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = commit(inventory)
+    assert deploy().changed == 0
+    assert stack.output("cat %s", f"{STATE}/source") == first
+    found = look()
+    told = [found.results[name]["evidence"] for name in ("source_committed:ck:ck", "source_deployed:ck-far:ck-far")]
+    assert (found.wrong, told) == ({}, [f"commit {first[:12]} on main", f"commit {first[:12]}"])
+
+    (inventory / "notes.txt").write_text("What nobody has committed.\n", encoding="utf-8")
+    monkeypatch.setenv("LLM_STACK_STRICT_VALIDATE", "true")
+    found = look()
+    assert {name: (each["state"], each["remedy"]) for name, each in found.wrong.items()} == {
+        "source_committed:ck:ck": ("warn", "git commit")
+    }
+    assert found.wrong["source_committed:ck:ck"]["evidence"] == "1 file not committed: notes.txt"
+    assert found.played.code == 11
+
+    second = commit(inventory)
+    played = play("status", variables={"report_directory": str(tmp_path)})
+    assert played.code == 0, played.output
+    data = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
+    assert data["source"] == {
+        "commit": second,
+        "branch": "main",
+        "changed": [],
+        "deployed": {"ck": first, "ck-far": first},
+    }
+    assert (data["verdict"], [each["fix"] for each in data["issues"]]) == ("warnings", ["run deploy"] * 2)
+    words = f"commit {first[:12]} was deployed last, the declaration is at {second[:12]}"
+    assert words in (tmp_path / "status.md").read_text(encoding="utf-8")
