@@ -29,6 +29,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._certificate_legs im
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     PASS,
+    SKIPPED,
     WARN,
     Check,
     Verdict,
@@ -82,23 +83,34 @@ def talk(check: Check, stored: Mapping[str, Any], now: float, valid: float = VAL
     identity = yield from _certificate_identity.talk(check)
     age = now - float(stored.get("at") or 0)
     same = (stored.get("digest"), stored.get("identity")) == (check["digest"], identity)
-    if same and stored.get("verdict") == NATIVE and 0 <= age < valid:
+    if same and not check.get("past_gateway") and stored.get("verdict") == NATIVE and 0 <= age < valid:
         spot = yield from _ask(_gateway(check), Leg(CALL, stream=True), {})
         if spot.kept:
             return Verdict(PASS, f"native, certified {duration(age)} ago; {spot.evidence} now, streamed"), None
     tried: list[Tried] = []
-    for path in [*_direct(check), _gateway(check)]:
+    past = bool(check.get("past_gateway"))
+    for path in [*_direct(check), *([] if past else [_gateway(check)])]:
         known: dict[str, int] = {}
         for leg in LEGS:
             one = yield from _ask(path, leg, known)
             tried.append(one)
             if not one.answered and leg.kind == PLAIN:
                 words_ = f"not certified: {one.where}: {one.evidence}"
-                return Verdict(FAIL, words_, one.cause, one.remedy), None
+                return Verdict(SKIPPED if past else FAIL, words_, one.cause, one.remedy), None
             if one.silent:
                 # Who waits for one answer in vain need not wait for the others.
                 break
+    if past:
+        return _past_gateway(check, tried), None
     return _judged(check, tried), _record(check, tried, identity, now)
+
+
+def _past_gateway(check: Check, tried: Sequence[Tried]) -> Verdict:
+    """What can be told while the gateway is silent: that the engines call no tools, or that they are not the reason."""
+    counted = [each for each in tried if each.leg.counted]
+    if all(each.kept for each in counted):
+        return Verdict(SKIPPED, f"directly, {len(counted)} of {len(counted)} ways; the gateway does not answer")
+    return _judged(check, tried)
 
 
 def _direct(check: Check) -> Iterator[Path]:
@@ -142,7 +154,9 @@ def verdict(tried: Sequence[Tried]) -> str:
     counted = [each for each in tried if each.leg.counted]
     if all(each.kept for each in counted):
         return NATIVE
-    calls = [each for each in counted if each.path.bases and each.leg.calls]
+    # Past a gateway that does not answer, the engines alone decide.
+    through = [each for each in counted if each.path.bases] or counted
+    calls = [each for each in through if each.leg.calls]
     return DEGRADED if any(each.kept for each in calls) else NONE
 
 

@@ -98,6 +98,13 @@ def _owners(url: str, others: Sequence[Check]) -> list[Check]:
     return [each for each in owners if (each["bind"], each["port"]) == (address.hostname, address.port)]
 
 
+def gateway_silent(check: Check, others: Sequence[Check], states: Mapping[str, str]) -> bool:
+    """Whether a certificate cannot be made for want of the gateway alone; its engines can still be asked."""
+    alive, shown = _alive(check, others), _rendering(check, others)
+    silent = any(states.get(each["id"]) in (FAIL, SKIPPED) for each in alive)
+    return bool(check.get("bases")) and silent and all(states.get(each["id"]) not in (FAIL, SKIPPED) for each in shown)
+
+
 def unmet(check: Check, others: Sequence[Check], states: Mapping[str, str]) -> Verdict | None:
     """Return why a check cannot run, or nothing when all it needs has passed."""
     failed = [each for each in needs(check, others) if states[each["id"]] in (FAIL, SKIPPED)]

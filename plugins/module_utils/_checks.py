@@ -127,7 +127,10 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Unit:
-    """What the user manager says of a unit, and for how many seconds its process has been running."""
+    """What the user manager says of a unit, for how many seconds its process has been running, and how it ended.
+
+    ``gone`` are the seconds since it was active last.
+    """
 
     name: str
     found: bool
@@ -137,6 +140,8 @@ class Unit:
     restarts: int
     uptime: float
     invocation: str = ""
+    ended: str = ""
+    gone: float = 0.0
 
 
 ENABLED = "enabled"
@@ -172,10 +177,21 @@ def _inactive(units: Sequence[Unit]) -> Verdict:
     found = [unit for unit in units if unit.found]
     if not found:
         return Verdict(FAIL, "no such unit", "it was never deployed, or was removed", "run deploy")
-    evidence = ", ".join(f"{unit.name} " * (len(units) > 1) + f"{unit.active} ({unit.sub})" for unit in found)
-    keeps = any(unit.sub == "auto-restart" for unit in found)
-    cause = "its process keeps ending" if keeps else "its process ended, or somebody stopped it"
-    return Verdict(FAIL, evidence, cause, f"run deploy; {_journal(found[0].name)} says more")
+    evidence = ", ".join(f"{unit.name} " * (len(units) > 1) + _gone(unit) for unit in found)
+    last = last_active(found)
+    cause = "its process keeps ending" if last.sub == "auto-restart" else "its process ended, or somebody stopped it"
+    if last.ended:
+        cause = f"its process keeps ending: {last.ended}" if last.sub == "auto-restart" else last.ended
+    return Verdict(FAIL, evidence, cause, f"run deploy; {_journal(last.name)} says more")
+
+
+def last_active(units: Sequence[Unit]) -> Unit:
+    """Of units none of which is active, the one that was it last."""
+    return min(units, key=lambda unit: unit.gone or float("inf"))
+
+
+def _gone(unit: Unit) -> str:
+    return f"{unit.active} ({unit.sub})" + (f" for {duration(unit.gone)}" if unit.gone else "")
 
 
 def _journal(unit: str) -> str:

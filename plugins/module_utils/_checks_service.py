@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures import classify
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
@@ -81,6 +81,16 @@ def judge_journal(check: Check, lines: Sequence[str]) -> Verdict:
             WARN, words, "nobody has classified it", f"{journal}; allow it in llm_stack_checks.journal_allow"
         )
     return Verdict(PASS, f"{len(lines)} lines since its start{beside}")
+
+
+def explain_end(verdict: Verdict, lines: Sequence[str]) -> Verdict:
+    """Give the verdict of a service that ended the cause that its journal tells, where that is a known one."""
+    cause = classify(lines)
+    if cause is None:
+        return verdict
+    return replace(
+        verdict, evidence=f"{verdict.evidence}: {cause.line[:_QUOTED]}", cause=cause.means, remedy=cause.remedy
+    )
 
 
 def serving(units: Iterable[Unit]) -> Unit | None:

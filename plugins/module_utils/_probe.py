@@ -33,7 +33,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils import (
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
-from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import unmet, waits
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import gateway_silent, unmet, waits
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     PASS,
@@ -94,11 +94,15 @@ class Probe:
         start = time.monotonic()
         try:
             blocked = unmet(check, checks, states)
-            if self.budget and start - begun > self.budget:
+            late = self.budget and start - begun > self.budget
+            if late:
                 blocked = Verdict(SKIPPED, f"the {self.budget:g} s that all checks may take were over")
             # Who holds a port can be told in any case, and is worth knowing above all when its own unit does not.
             told = check["check"] == "port_owner" and host.holders(check["bind"], check["port"])
-            verdict = self._look(check, host) if told or not blocked else blocked
+            if blocked and not late and check["check"] == _certificate.KIND and gateway_silent(check, checks, states):
+                verdict = self._spoken({**check, "past_gateway": True})
+            else:
+                verdict = self._look(check, host) if told or not blocked else blocked
         except Exception as error:  # noqa: BLE001 - a check that crashes is a failed check, not the end of the others
             cause = "the check itself went wrong, which is a fault of this collection"
             verdict = Verdict(FAIL, f"{type(error).__name__}: {error}", cause, "report it with this line")
@@ -106,7 +110,8 @@ class Probe:
 
     def _look(self, check: Check, host: Observed) -> Verdict:
         if check["check"] == "unit_active":
-            return host.fault or judge_units([host.units[name] for name in check["units"]])
+            units = [host.units[name] for name in check["units"]] if not host.fault else []
+            return host.fault or _probe_host.explained(judge_units(units), units)
         if check["check"] == "port_owner":
             return judge_port(check, host.holders(check["bind"], check["port"]))
         if check["check"] in _checks_source.KINDS:
@@ -211,7 +216,14 @@ def _unit(name: str, found: Mapping[str, str]) -> Unit:
         restarts=int(found.get("NRestarts") or 0),
         uptime=time.time() - _proc.started_at(pid) if pid else 0.0,
         invocation=found.get("InvocationID", ""),
+        ended=_probe_host.ended(found),
+        gone=_since(found.get("InactiveEnterTimestamp", "")) if not pid else 0.0,
     )
+
+
+def _since(stamp: str) -> float:
+    """For how many seconds a moment of the manager's is past; 0 where it never was."""
+    return max(time.time() - float(stamp.lstrip("@")), 0.0) if stamp.startswith("@") else 0.0
 
 
 def _held(inodes: set[str]) -> dict[str, list[int]]:

@@ -15,7 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _host_facts, _proc
-from ansible_collections.lab.llm_stack.plugins.module_utils._checks import SKIPPED, Check, Unit, Verdict
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
+    FAIL,
+    SKIPPED,
+    Check,
+    Unit,
+    Verdict,
+    last_active,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks_host import (
     Card,
     judge_cards,
@@ -26,6 +33,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks_host import 
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks_service import (
     Times,
     deployed_ago,
+    explain_end,
     judge_journal,
     judge_uptime,
     serving,
@@ -38,6 +46,28 @@ LINES = 5000
 """Of a journal, at most so many lines are read."""
 
 STATE = "~/.local/state/llm-stack"
+
+
+def ended(found: Mapping[str, str]) -> str:
+    """Say how the last process of a unit ended, by its properties; empty where it ended well or runs."""
+    result, status = found.get("Result", ""), found.get("ExecMainStatus", "")
+    if result in ("signal", "core-dump"):
+        return f"its process was ended by signal {status}"
+    return {
+        "exit-code": f"its process exited with code {status}",
+        "oom-kill": "the kernel ended its process for want of memory",
+        "timeout": "it was not ready in time",
+        "start-limit-hit": "it failed too often in a short time",
+    }.get(result, "")
+
+
+def explained(verdict: Verdict, units: Sequence[Unit]) -> Verdict:
+    """Let the journal of a unit that is not active tell the cause, where it is a known one."""
+    known = [unit for unit in units if unit.invocation]
+    if verdict.state != FAIL or not known or any(unit.active == "active" for unit in units):
+        return verdict
+    unit = last_active(known)
+    return explain_end(verdict, Manager(os.getuid()).journal(unit.name, unit.invocation, LINES))
 
 
 def _uptime(check: Check, units: Mapping[str, Unit]) -> Verdict:

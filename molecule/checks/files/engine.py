@@ -3,8 +3,8 @@
 # Copyright: (c) 2026, the lab.llm_stack authors
 """A STAND-IN for llama-server with one fault, healthy in all else: engine.py FAULT PORT MODEL_FILE
 
-hung       no answer to a chat               conversation  refuses the result of a tool, as some templates do
-forced     no call although one is required  automatic     a call that is free to come arrives as text
+hung gives no answer to a chat; parser refuses tools, as vLLM does without a tool parser; forced makes no call although
+one is required; automatic gives a call that is free to come as text; conversation refuses the result of a tool.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if FAULT == "conversation" and asked["messages"][-1]["role"] == "tool":
             error = {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant"}}
             return self.send(json.dumps(error).encode(), 400)
+        if FAULT == "parser" and asked.get("tools"):
+            words = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+            return self.send(json.dumps({"error": {"message": words}}).encode(), 400)
         Handler.counted += 4
         message = said(asked)
         choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}

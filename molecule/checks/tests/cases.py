@@ -127,6 +127,15 @@ SERVICES = (
         WHOLE,
     ),
     Case(
+        "a service whose model is gone",
+        (f"unit_active:ck:{TINY}",),
+        "failed to open GGUF file '/nowhere.gguf' (No such file or directory)",
+        "The model file cannot be opened.",
+        "Correct the model's source, or the file's owner and mode.",
+        f"{drop_in('Environment=LLAMA_ARG_MODEL=/nowhere.gguf', 'ExecStartPost=', 'RestartSec=30')}; sleep 1",
+        WHOLE,
+    ),
+    Case(
         "a service that was stopped",
         (f"unit_active:ck:{TINY}",),
         "inactive (dead)",

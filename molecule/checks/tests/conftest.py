@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ PROJECT = Path(__file__).parents[3]
 sys.path[:0] = [str(PROJECT / "molecule/shared/tests"), str(PROJECT / "playbooks/collections")]
 
 import testinfra
+from kept_in_git import git
 from observed import CONFIG, Stack
 
 
@@ -46,6 +48,19 @@ def gate(stack: Stack) -> Stack:
     stack.output(f"[ -e {folder}/own_auth.py ] || mv {folder}/app_auth.py {folder}/own_auth.py")
     stack.output(f"cp faulty_auth.py {folder}/app_auth.py && systemctl --user restart {unit}")
     return stack
+
+
+@pytest.fixture(scope="module")
+def inventory() -> Iterator[Path]:
+    """The inventory in a repository; whatever is played uses it meanwhile."""
+    given = os.environ["MOLECULE_INVENTORY_FILE"]
+    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "kept-inventory"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(Path(given).parent, folder)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    os.environ["MOLECULE_INVENTORY_FILE"] = str(folder)
+    yield folder
+    os.environ["MOLECULE_INVENTORY_FILE"] = given
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,41 +5,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kept_in_git import commit
 from looking import look
 from observed import STATE, Stack
 from played import deploy, play
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=A test", "-c", "user.email=test@example.org"]
-    done = subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def commit(folder: Path) -> str:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "a test")
-    return git(folder, "rev-parse", "HEAD")
-
-
-@pytest.fixture(scope="module")
-def inventory() -> Iterator[Path]:
-    """The inventory in a repository; whatever is played uses it meanwhile."""
-    given = os.environ["MOLECULE_INVENTORY_FILE"]
-    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "kept-inventory"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(Path(given).parent, folder)
-    git(folder, "init", "--quiet", "--initial-branch", "main")
-    os.environ["MOLECULE_INVENTORY_FILE"] = str(folder)
-    yield folder
-    os.environ["MOLECULE_INVENTORY_FILE"] = given
 
 
 def test_the_commit_that_is_deployed_is_noted_and_compared(

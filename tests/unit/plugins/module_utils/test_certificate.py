@@ -18,7 +18,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils import _certificate
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
 from ansible_collections.lab.llm_stack.plugins.module_utils._certified import Certified
-from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, WARN, Verdict
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, SKIPPED, WARN, Verdict
 from ansible_collections.lab.llm_stack.plugins.module_utils._probe import ask, converse
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_shapes import words
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_shapes_table import SHAPES
@@ -206,6 +206,37 @@ def test_what_only_the_gateway_does_wrong_is_the_gateways(backend: Backend) -> N
 def test_a_verdict_may_be_accepted(backend: Backend, script: str, accept: str, state: str) -> None:
     verdict, _record = Stack(backend, script).certify(accept=accept)
     assert verdict.state == state
+
+
+PAST = {"past_gateway": True}
+
+
+def test_past_a_gateway_that_is_silent_the_engine_is_asked_and_nothing_is_kept(backend: Backend) -> None:
+    stack = Stack(backend, "native")
+    verdict, record = stack.certify(**PAST)
+    assert verdict == Verdict(SKIPPED, "directly, 8 of 8 ways; the gateway does not answer")
+    assert record is None
+    assert {each.url.partition("/v1")[0] for each in stack.asked} == {BASE}
+
+
+def test_an_engine_without_a_tool_parser_is_found_past_a_gateway_that_is_silent(backend: Backend) -> None:
+    verdict, record = Stack(backend, "no_parser").certify(**PAST)
+    assert (verdict.state, record) == (FAIL, None)
+    assert verdict.evidence.startswith("none, 2 of 8 ways: directly, a tool with arguments: 400: ")
+    assert verdict.cause == "the engine was started without a tool parser"
+    assert verdict.remedy
+
+
+def test_what_is_accepted_of_a_model_is_accepted_past_the_gateway_too(backend: Backend) -> None:
+    verdict, _record = Stack(backend, "text_streamed").certify(accept="degraded", **PAST)
+    assert verdict.state == WARN
+
+
+def test_an_engine_that_does_not_answer_either_is_told_by_its_own_checks() -> None:
+    stack = Stack.__new__(Stack)
+    check = stack.check(**PAST)
+    verdict, record = converse(_certificate.talk(check, {}, NOW), lambda _question: Answer(error="no answer"))
+    assert (verdict.state, record) == (SKIPPED, None)
 
 
 def test_an_engine_that_does_not_answer_is_not_judged(backend: Backend) -> None:

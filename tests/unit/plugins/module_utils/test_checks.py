@@ -179,6 +179,29 @@ JOURNAL = "journalctl --user -u llamacpp-tiny.service"
             id="in a crash loop",
         ),
         pytest.param(
+            [unit(active="activating", sub="auto-restart", ended="its process exited with code 1")],
+            Verdict(
+                FAIL,
+                "activating (auto-restart)",
+                "its process keeps ending: its process exited with code 1",
+                f"run deploy; {JOURNAL} says more",
+            ),
+            id="in a crash loop, and how it ends",
+        ),
+        pytest.param(
+            [
+                unit(PAIR[0], active="failed", sub="failed", gone=10140.0, ended="its process was ended by signal 9"),
+                unit(PAIR[1], active="inactive", sub="dead", enabled="disabled"),
+            ],
+            Verdict(
+                FAIL,
+                "litellm@a.service failed (failed) for 2 h 49 min, litellm@b.service inactive (dead)",
+                "its process was ended by signal 9",
+                "run deploy; journalctl --user -u litellm@a.service says more",
+            ),
+            id="a pair of which one ended some time ago",
+        ),
+        pytest.param(
             [unit(found=False, active="inactive", sub="dead")],
             Verdict(FAIL, "no such unit", "it was never deployed, or was removed", "run deploy"),
             id="not there",

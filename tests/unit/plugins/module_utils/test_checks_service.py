@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, SKIPPED, WARN, Unit
+from ansible_collections.lab.llm_stack.plugins.module_utils._checks import FAIL, PASS, SKIPPED, WARN, Unit, Verdict
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks_host import (
     Card,
     judge_cards,
@@ -18,10 +19,13 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._checks_host import 
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks_service import (
     Times,
     deployed_ago,
+    explain_end,
     judge_journal,
     judge_uptime,
     serving,
 )
+from ansible_collections.lab.llm_stack.plugins.module_utils._probe_host import ended, explained
+from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager
 
 LOGS = Path(__file__).parents[3] / "fixtures/boot_logs"
 GIB = 1 << 30
@@ -131,3 +135,73 @@ def test_a_service_that_counts_on_a_card_has_to_hold_memory_of_one(
     verdict = judge_cards({"units": ["vllm-qwen.service"]}, cards, records)
     assert verdict.state == state
     assert words in verdict.evidence
+
+
+ENDED = Verdict(FAIL, "failed (failed)", "its process exited with code 1", "run deploy")
+
+
+def test_a_service_that_ended_for_a_known_reason_says_which() -> None:
+    lines = ["starting", "E gguf_init: failed to open GGUF file '/nowhere.gguf' (No such file or directory)", "bye"]
+    assert explain_end(ENDED, lines) == Verdict(
+        FAIL,
+        "failed (failed): E gguf_init: failed to open GGUF file '/nowhere.gguf' (No such file or directory)",
+        "The model file cannot be opened.",
+        "Correct the model's source, or the file's owner and mode.",
+    )
+
+
+def test_a_service_that_ended_for_an_unknown_reason_keeps_what_systemd_says() -> None:
+    assert explain_end(ENDED, ["a line", "another"]) == ENDED
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"Result": "success", "ExecMainStatus": "0"}, ""),
+        ({"Result": "exit-code", "ExecMainStatus": "3"}, "its process exited with code 3"),
+        ({"Result": "signal", "ExecMainStatus": "9"}, "its process was ended by signal 9"),
+        ({"Result": "core-dump", "ExecMainStatus": "11"}, "its process was ended by signal 11"),
+        ({"Result": "oom-kill", "ExecMainStatus": "9"}, "the kernel ended its process for want of memory"),
+        ({"Result": "timeout"}, "it was not ready in time"),
+        ({"Result": "start-limit-hit"}, "it failed too often in a short time"),
+        ({}, ""),
+    ],
+)
+def test_how_a_process_ended(found: dict[str, str], words: str) -> None:
+    assert ended(found) == words
+
+
+@pytest.mark.parametrize(
+    ("units", "asked"),
+    [
+        pytest.param([unit(0, active="failed")], [], id="without an invocation there is no journal"),
+        pytest.param(
+            [replace(unit(0, active="failed"), invocation="1")], [("vllm-qwen.service", "1")], id="its last start"
+        ),
+        pytest.param(
+            [
+                replace(unit(0, name="a", active="inactive"), invocation="1", gone=500.0),
+                replace(unit(0, name="b", active="failed"), invocation="2", gone=5.0),
+            ],
+            [("b", "2")],
+            id="of two, the one that ended last",
+        ),
+        pytest.param(
+            [replace(unit(9, name="a"), invocation="1"), replace(unit(0, name="b", active="failed"), invocation="2")],
+            [],
+            id="where one runs, that is not why",
+        ),
+    ],
+)
+def test_whose_journal_tells_why(
+    units: list[Unit], asked: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def journal(_manager: Manager, name: str, invocation: str, _lines: int) -> list[str]:
+        seen.append((name, invocation))
+        return []
+
+    monkeypatch.setattr(Manager, "journal", journal)
+    assert explained(ENDED, units) == ENDED
+    assert seen == asked

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils import _gateway_rungs, _ladder
 from ansible_collections.lab.llm_stack.plugins.module_utils._answer import Answer
 from ansible_collections.lab.llm_stack.plugins.module_utils._answers import Question
-from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import needs, waits
+from ansible_collections.lab.llm_stack.plugins.module_utils._check_order import gateway_silent, needs, waits
 from ansible_collections.lab.llm_stack.plugins.module_utils._checks import (
     FAIL,
     PASS,
@@ -400,6 +400,54 @@ def test_what_the_route_wakes_is_measured_after_it_and_not_because_of_it() -> No
     context = {"id": "c", "check": "ollama_context", "url": "http://127.0.0.1:11434", "model": "tiny", "direct": True}
     assert needs(context, [route, context]) == []
     assert waits(context, [route, context]) == [route]
+
+
+CERTIFICATE = {
+    "id": "c",
+    "check": "tool_certificate",
+    "url": GATEWAY,
+    "model": "tiny",
+    "digest": "d",
+    "bases": [{"url": URL, "name": "tiny", "engine": "llamacpp"}],
+}
+ALIVE = {"id": "a", "check": "gateway_alive", "url": GATEWAY}
+ROUTE = {"id": "r", "check": "route", "url": GATEWAY, "model": "tiny", "api_bases": [f"{URL}/v1"]}
+
+
+def test_a_certificate_needs_the_route_and_the_tools_in_the_prompt_of_its_own_instances() -> None:
+    far = [{**each, "id": f"far {each['id']}", "url": "http://192.0.2.9:8080"} for each in ladder()]
+    wanted = needs(CERTIFICATE, [ALIVE, ROUTE, *ladder(), *far, CERTIFICATE])
+    assert [(each["check"], each["url"]) for each in wanted] == [("route", GATEWAY), ("tools_rendered", URL)]
+
+
+@pytest.mark.parametrize(
+    ("alive", "rendered", "expected"),
+    [
+        pytest.param(FAIL, PASS, True, id="the gateway alone"),
+        pytest.param(SKIPPED, PASS, True, id="the gateway's unit"),
+        pytest.param(FAIL, FAIL, False, id="its engine as well"),
+        pytest.param(PASS, PASS, False, id="another reason"),
+    ],
+)
+def test_a_certificate_is_looked_at_past_a_gateway_that_is_silent(alive: str, rendered: str, expected: bool) -> None:
+    (template,) = [each for each in ladder() if each["check"] == "tools_rendered"]
+    others = [ALIVE, ROUTE, template, CERTIFICATE]
+    states = {"a": alive, "r": SKIPPED, template["id"]: rendered}
+    assert gateway_silent(CERTIFICATE, others, states) is expected
+    assert gateway_silent({**CERTIFICATE, "bases": []}, others, states) is False
+
+
+def test_the_engines_are_asked_for_a_certificate_while_the_gateway_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def spoken(_self: Probe, check: dict[str, Any]) -> Verdict:
+        asked.append((check["check"], check.get("past_gateway")))
+        return Verdict(FAIL, "silence")
+
+    monkeypatch.setattr(Probe, "_spoken", spoken)
+    found = Probe({}, 1, 1).run([{**each, "host": "gw"} for each in (ALIVE, ROUTE, CERTIFICATE)])
+    assert asked == [("gateway_alive", None), ("tool_certificate", True)]
+    assert [each.state for each in found] == [FAIL, SKIPPED, FAIL]
 
 
 # Etiquette
