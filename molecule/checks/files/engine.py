@@ -56,7 +56,7 @@ def said(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The answer's message."""
     if not asked.get("tools") or asked["messages"][-1]["role"] == "tool":
         return {"role": "assistant", "content": "It is sunny in Paris."}
-    if (asked.get("tool_choice") == "required") == (FAULT == "forced"):
+    if ("forced" if asked.get("tool_choice") == "required" else "automatic") == FAULT:
         return {"role": "assistant", "content": f"<tool_call>{json.dumps(CALL['function'])}</tool_call>"}
     return {"role": "assistant", "content": None, "tool_calls": [CALL]}
 

@@ -31,7 +31,7 @@ def test_the_commit_that_is_deployed_is_noted_and_compared(
         "source_committed:ck:ck": ("warn", "git commit")
     }
     assert found.wrong["source_committed:ck:ck"]["evidence"] == "1 file not committed: notes.txt"
-    assert found.played.code == 11
+    assert found.code == 11
 
     second = commit(inventory)
     played = play("status", variables={"report_directory": str(tmp_path)})

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from ansible_collections.lab.llm_stack.plugins.module_utils._acceptance import acceptance
 from ansible_collections.lab.llm_stack.plugins.module_utils._check_kinds import PARAMETERS
 from cases import CASES, WHOLE, Case, engine
-from looking import look
+from looking import glance, look, probe
 from observed import Stack
 
 # What a model has to show before a swap lets it in is asked of its engine alone.
@@ -23,6 +22,12 @@ ACCEPTED = {
 }
 # In test_source.py.
 OF_GIT = {"source_committed", "source_deployed"}
+
+
+@pytest.fixture(scope="module")
+def plan() -> Mapping[str, Any]:
+    """What is promised."""
+    return look().plan
 
 
 @pytest.fixture
@@ -42,8 +47,13 @@ def test_every_kind_of_check_is_broken_once() -> None:
 
 
 @pytest.mark.parametrize("broken", CASES, indirect=True, ids=lambda case: f"{case.kind}: {case.words}")
-def test_what_is_broken_is_named_and_nothing_else(broken: Case) -> None:
-    found = look(broken.variables, *broken.options)
+def test_what_is_broken_is_named_and_nothing_else(
+    broken: Case, hosts: Mapping[str, Stack], plan: Mapping[str, Any]
+) -> None:
+    if broken.played:
+        found = look(broken.variables, *broken.options, timeout=broken.timeout)
+    else:
+        found = glance(hosts, plan, broken.timeout)
     assert found.wrong.keys() == {*broken.checks}, found.wrong
     for each in found.wrong.values():
         assert each["state"] == broken.state
@@ -51,23 +61,17 @@ def test_what_is_broken_is_named_and_nothing_else(broken: Case) -> None:
         assert broken.cause
         assert broken.cause in each["cause"]
         assert each["remedy"] == broken.remedy
-        assert {each[name] in found.played.output for name in ("title", "cause", "remedy")} == {True}
-    assert (found.played.code, found.probes) == (10 if broken.state == "fail" else 0, 2)
+        assert {each[name] in found.output for name in ("title", "cause", "remedy")} == {True}
+    assert (found.code, found.probes) == (10 if broken.state == "fail" else 0, 2)
     assert [(one["checks"], one["fix"]) for one in found.issues] == [([name], broken.remedy) for name in broken.checks]
 
 
-@pytest.fixture(scope="module")
-def asked() -> list[dict[str, Any]]:
-    """What a swap asks the engine of tiny."""
-    (instance,) = [each for each in look().plan["hosts"]["ck"]["llamacpp"]["instances"] if each["name"] == "tiny"]
-    return [*acceptance("llamacpp", instance, "http://127.0.0.1:8081", "ck")]
-
-
 @pytest.mark.parametrize("kind", ["", *ACCEPTED])
-def test_an_engine_that_a_swap_would_not_let_in(kind: str, asked: list[dict[str, Any]], stack: Stack) -> None:
+def test_an_engine_that_a_swap_would_not_let_in(kind: str, plan: Mapping[str, Any], stack: Stack) -> None:
+    (instance,) = [each for each in plan["hosts"]["ck"]["llamacpp"]["instances"] if each["name"] == "tiny"]
     fault, cause = ACCEPTED.get(kind, ("none", ""))
     stack.output(engine(fault))
-    told = stack.host.ansible("lab.llm_stack.probe", json.dumps({"checks": asked}), check=False)
+    told = probe(stack, [*acceptance("llamacpp", instance, "http://127.0.0.1:8081", "ck")])
     stack.output(WHOLE)
-    failed = {each["check"]: each["cause"] for each in told["results"] if each["state"] != "pass"}
+    failed = {each["check"]: each["cause"] for each in told if each["state"] != "pass"}
     assert failed == ({kind: cause} if kind else {}), told
