@@ -28,7 +28,7 @@ class Looked:
     results: Mapping[str, Mapping[str, Any]]
     output: str
     code: int
-    probes: int
+    modules: int
 
     @property
     def wrong(self) -> dict[str, Mapping[str, Any]]:
@@ -50,7 +50,7 @@ def look(variables: Mapping[str, object] | None = None, *options: str, timeout: 
     plan: dict[str, Any] = next(each["llm_stack_plan"] for each in told if "llm_stack_plan" in each)
     probed = [step.answer["results"] for step in played.steps if step.action == PROBE]
     results = {each["id"]: each for one in probed for each in one}
-    return Looked(plan, results, played.output, played.code, len(probed))
+    return Looked(plan, results, played.output, played.code, len(played.module_tasks))
 
 
 def probe(stack: Stack, checks: Sequence[Mapping[str, Any]], timeout: int = 10) -> list[dict[str, Any]]:
