@@ -51,7 +51,9 @@ def test_the_gateway_is_left_as_it_is_while_an_engine_is_not_what_it_would_name(
     done = deploy(root, tmp_path, gone)
     assert done.returncode == code, done.stdout
     assert "lab.llm_stack.litellm :" not in done.stdout
-    assert "Leave the gateway as it is where an engine is not what the plan says" in done.stdout
+    told = " ".join(done.stdout.split())
+    assert "The gateway was left as it is: it would name engines that do not serve on gpu-01." in told
+    assert "go on without: --limit 'all:!gpu-01'." in told
 
 
 def test_a_host_that_is_left_out_holds_nobody_up(root: Path, tmp_path: Path) -> None:
