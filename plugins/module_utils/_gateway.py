@@ -12,8 +12,9 @@ from typing import Any
 from ansible_collections.lab.llm_stack.plugins.module_utils import _providers
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration, Model
+from ansible_collections.lab.llm_stack.plugins.module_utils._fallback_steps import needed
 from ansible_collections.lab.llm_stack.plugins.module_utils._litellm_apps import AUTH
-from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering, chain, depth, reached
+from ansible_collections.lab.llm_stack.plugins.module_utils._names import answering, chain, reached
 from ansible_collections.lab.llm_stack.plugins.module_utils._routing import Instance, Routing, key_variable
 
 # How many fallbacks in a row LiteLLM takes unless told otherwise.
@@ -132,14 +133,14 @@ def _info(name: Name) -> dict[str, Any]:
 
 def _router_settings(declared: Declaration, every: list[Name], written: Mapping[str, Any]) -> dict[str, Any]:
     aliases, fallbacks = _aliases(declared, every), _fallbacks(declared, every)
-    deepest = depth(declared.models)
+    furthest = needed(fallbacks)
     derived: dict[str, Any] = {}
     if aliases:
         derived["model_group_alias"] = dict(sorted(aliases.items()))
     if fallbacks:
         derived["fallbacks"] = [{name: fallbacks[name]} for name in sorted(fallbacks)]
-    if deepest > _MAX_FALLBACKS:
-        derived["max_fallbacks"] = deepest
+    if furthest > _MAX_FALLBACKS:
+        derived["max_fallbacks"] = furthest
     return _sorted({**derived, **written})
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._fallback_steps import steps
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_names import Names
 from ansible_collections.lab.llm_stack.plugins.module_utils._gateway_check_types import (
     Config,
@@ -184,16 +185,8 @@ def _check_depth(graph: Mapping[str, Sequence[str]], config: Config) -> Iterator
 
 
 def _lost(start: str, graph: Mapping[str, Sequence[str]], limit: int) -> str:
-    """The name whose own fallbacks come too late. Each name tried counts, also one beside another in a list."""
-    reached = {start: 0}
-    waiting = deque([start])
-    while waiting:
-        name = waiting.popleft()
-        for position, target in enumerate(graph.get(name, ()), start=1):
-            if target not in reached:
-                reached[target] = reached[name] + position
-                waiting.append(target)
-    return next((name for name, steps in reached.items() if steps >= limit and graph.get(name)), "")
+    """The name whose own fallbacks come too late."""
+    return next((name for name, count in steps(start, graph).items() if count >= limit), "")
 
 
 def _check_aliased(config: Config) -> Iterator[Finding]:

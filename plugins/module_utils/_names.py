@@ -142,18 +142,6 @@ def _followed(name: str, models: Mapping[str, Model], seen: set[str]) -> Iterato
             yield from _followed(fallback, models, seen) if models[fallback].standby else (fallback,)
 
 
-def depth(models: Mapping[str, Model]) -> int:
-    """How many fallbacks in a row a request may take at most."""
-    known: dict[str, int] = {}
-
-    def below(name: str) -> int:
-        if name not in known:
-            known[name] = max((1 + below(each) for each in chain(name, models)), default=0)
-        return known[name]
-
-    return max((below(name) for name in sorted(models)), default=0)
-
-
 def reached(names: Collection[str], models: Mapping[str, Model]) -> list[str]:
     """These models and all they may fall back to, sorted."""
     found: set[str] = set()

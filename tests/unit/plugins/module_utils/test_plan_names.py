@@ -13,7 +13,6 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._names import (
     chain,
     check_aliases,
     check_cycles,
-    depth,
     reached,
 )
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
@@ -92,11 +91,6 @@ def test_circles_of_fallbacks(declared: Mapping[str, Model], expected: list[str]
 def test_who_answers(declared: Mapping[str, Model], name: str, first: list[str], rest: list[str]) -> None:
     assert answering(name, declared) == first
     assert chain(name, declared) == rest
-
-
-def test_the_deepest_chain_counts_fallbacks_in_a_row() -> None:
-    assert depth(models(a="b", b="C", C="d", d="")) == 2
-    assert depth(models(a="")) == 0
 
 
 def test_an_app_reaches_its_models_and_all_they_fall_back_to() -> None:
