@@ -101,9 +101,15 @@ class State:
 
     def others(self) -> dict[str, Mapping[str, str]]:
         """What the manifests of the account's other transactions say is installed for them."""
+        return {path: claim for each in self._others() for path, claim in each.trusted.installed.items()}
+
+    def knows_others(self) -> bool:
+        """Whether all of them can be believed; one that was edited may need what it does not tell of."""
+        return all(each.ok or not each.exists for each in self._others())
+
+    def _others(self) -> list[Manifest]:
         names = [each.name for each in os.scandir(self.root) if each.is_dir() and each.name != self.name]
-        others = [State(self.root, name).manifest().trusted for name in names]
-        return {path: claim for each in others for path, claim in each.installed.items()}
+        return [State(self.root, name).manifest() for name in names]
 
     def forget(self) -> None:
         """Remove the records of a transaction that is absent now."""

@@ -221,7 +221,8 @@ options:
         install step made, and that are no longer required.
       - V(tell) returns an item for each, V(remove) removes them too, V(ignore) is for a call that does not declare
         everything.
-      - The versions beside one that is required are kept on purpose, and what another transaction requires stays.
+      - The versions beside one that is required are kept on purpose, and what another transaction requires stays. While
+        the manifest of another one is edited, so that nobody knows what it requires, nothing is removed.
     type: str
     choices: [tell, remove, ignore]
     default: tell
@@ -471,7 +472,7 @@ def present(module: AnsibleModule, manager: Manager, state: State) -> dict[str, 
     _refuse_foreign_addresses(comparison)
     others = state.others() if {*found.manifest.installed} - {each.path for each in wanted.requires} else {}
     unneeded = orphans(wanted, found.manifest, others) if module.params["unneeded"] != "ignore" else {}
-    removes = bool(unneeded) and module.params["unneeded"] == "remove"
+    removes = bool(unneeded) and module.params["unneeded"] == "remove" and state.knows_others()
     comparison = replace(comparison, told=(*comparison.told, *orphan_items(unneeded, removes)))
     result = {**_result(comparison, wanted, found), "changed": bool(comparison.items) or removes}
     _warn(module, comparison)

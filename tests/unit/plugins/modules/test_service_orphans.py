@@ -186,6 +186,24 @@ def test_an_edited_manifest_makes_nobody_remove_anything(host: SimulatedHost, ru
     assert Path(other["path"]).exists()
 
 
+@pytest.mark.parametrize("spoil", [lambda text: text.replace("ada", "eve"), lambda text: text[:50]])
+def test_while_the_manifest_of_another_role_is_edited_nothing_is_removed(
+    host: SimulatedHost, run: Run, spoil: Callable[[str], str]
+) -> None:
+    """It may need what is not needed here, such as the file of a model that two engines serve."""
+    shared = model(host, "shared")
+    run([shared], holder="ada")
+    run([shared], name="other", holder="ada")
+    path = host.home / ".local/state/llm-stack/other/manifest.json"
+    path.write_text(spoil(path.read_text()))
+    found = run([], unneeded="remove")
+    assert Path(shared["path"]).exists()
+    assert [item["remedy"] for item in found["items"] if item["kind"] == "orphan-model"] == [REMEDY]
+    run([shared], name="other", holder="ada")
+    run([], unneeded="remove")
+    assert Path(shared["path"]).exists()
+
+
 def test_a_run_that_was_killed_before_it_removed_is_completed_by_the_next(
     host: SimulatedHost, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
