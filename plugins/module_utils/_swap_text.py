@@ -25,6 +25,8 @@ STEPS: Mapping[str, str] = {
 }
 """The steps of a swap, in order, as the end of 'it failed ...'."""
 
+_SILENCE = {"msg": "it does not answer any more"}
+
 
 def announcement(swap: Swap) -> str:
     """Say what is about to happen, and who answers meanwhile."""
@@ -53,9 +55,10 @@ def report(
 
     ``outage`` is for how many seconds the slot served nothing, ``away`` for how many the gateway asked others.
     Where it is only ``predicted``, nothing has been touched or tested.
-    ``faults`` are what failed on the way there, ``back`` on the way back; each has ``step``, ``host`` and ``message``.
+    ``faults`` are what failed on the way there, ``back`` on the way back; each has ``step``, ``host`` and ``answer``,
+    which is the result of the task that failed.
     """
-    faults = [*faults, *({"step": "lost", "host": host, "message": "it does not answer any more"} for host in lost)]
+    faults = [*faults, *({"step": "lost", "host": host, "answer": _SILENCE} for host in lost)]
     back = [*back, *(fault for fault in faults if fault["step"] == "lost" and fault["host"] in swap["hosts"])]
     if not faults:
         return "\n".join(_predicted(swap) if predicted else _done(swap, outage, away))
@@ -101,9 +104,15 @@ def _headline(swap: Swap, faults: Sequence[Fault], back: Sequence[Fault]) -> str
 
 def _causes(faults: Sequence[Fault]) -> Iterator[str]:
     for fault in faults:
-        first, *more = str(fault["message"]).strip().splitlines() or ["no reason was given"]
+        first, *more = _words(fault["answer"]).splitlines() or ["no reason was given"]
         yield f"{fault['host']}, {STEPS.get(fault['step'], fault['step'])}: {first}"
         yield from more
+
+
+def _words(answer: Mapping[str, Any]) -> str:
+    """What a task says that failed; a loop itself only says that some of its turns did."""
+    turns = [turn for turn in answer.get("results") or () if isinstance(turn, Mapping) and turn.get("failed")]
+    return "\n".join(str(each.get("msg") or "").strip() for each in turns or [answer])
 
 
 def _only_back(faults: Sequence[Fault], back: Sequence[Fault]) -> list[Fault]:
@@ -112,7 +121,7 @@ def _only_back(faults: Sequence[Fault], back: Sequence[Fault]) -> list[Fault]:
 
 def _end(swap: Swap, faults: Sequence[Fault], outage: float, away: float) -> Iterator[str]:
     if faults[0]["step"] == "preflight":
-        yield "Nothing was changed on any host."
+        yield "Nothing that runs was changed on any host."
         return
     yield _seconds(swap, outage, away)
     yield f"Nothing was written down: {swap['leaves'] or 'nobody'} is still declared to hold the slot {swap['slot']}."

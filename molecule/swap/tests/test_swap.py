@@ -112,14 +112,17 @@ def test_a_model_that_starts_and_is_of_no_use_gives_the_slot_back(coder: Stack, 
 def test_a_model_that_cannot_work_is_refused_while_the_other_serves(coder: Stack, inventory: Path) -> None:
     declared = yaml.safe_load((inventory / "group_vars/all/main.yml").read_text())["llm_stack_models"]
     declared["blind"]["source"] = "../cut.gguf"
-    invocation = coder.show(unit("coder"))["InvocationID"]
+    before = {each: coder.show(each)["InvocationID"] for each in (unit("coder"), coder.slot())}
     with unbroken(coder, *ASKED):
         played = play("swap", variables={"to": "blind", "llm_stack_models": declared})
     assert played.code != 0, played.output
-    assert "blind-" in told(played)
-    assert " is cut off: it has 4096 bytes" in told(played)
+    said = told(played)
+    assert said.startswith("blind cannot take the slot card, and was refused before anything was touched.\n"), said
+    assert re.search(r"/blind-\w+\.gguf is cut off: it has 4096 bytes", said), said
+    assert said.endswith("\nNothing that runs was changed on any host."), said
     assert (serving(coder), chosen(inventory)) == (["coder"], {})
-    assert coder.show(unit("coder"))["InvocationID"] == invocation, "the coder was stopped"
+    assert {each: coder.show(each)["InvocationID"] for each in before} == before, "the coder or the gateway was stopped"
+    assert_clean()
 
 
 def test_a_server_that_is_killed_while_it_starts_gives_the_slot_back(coder: Stack, inventory: Path) -> None:

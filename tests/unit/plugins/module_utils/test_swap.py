@@ -162,7 +162,11 @@ def test_what_is_about_to_happen(models: dict[str, Any], to: str, said: str) -> 
 
 
 CAUSE = "llamacpp-dolphin.service did not become ready.\n    Cause: The model file is cut off."
-ENGINE = {"step": "engine", "host": "gpu-01", "message": CAUSE}
+LOOP = {
+    "msg": "One or more items failed",
+    "results": [{"changed": False}, {"failed": True, "msg": "dolphin.gguf is cut off.\n    Fetch it again."}],
+}
+ENGINE = {"step": "engine", "host": "gpu-01", "answer": {"msg": CAUSE}}
 
 
 @pytest.mark.parametrize(
@@ -195,11 +199,20 @@ ENGINE = {"step": "engine", "host": "gpu-01", "message": CAUSE}
         ),
         pytest.param(
             PAIR,
-            {"faults": [{"step": "preflight", "host": "gpu-01", "message": "It does not fit."}]},
+            {"faults": [{"step": "preflight", "host": "gpu-01", "answer": {"msg": "It does not fit."}}]},
             "dolphin cannot take the slot gpu, and was refused before anything was touched.\n"
             "gpu-01, before anything was touched: It does not fit.\n"
-            "Nothing was changed on any host.",
+            "Nothing that runs was changed on any host.",
             id="it was refused",
+        ),
+        pytest.param(
+            PAIR,
+            {"faults": [{"step": "preflight", "host": "gpu-01", "answer": LOOP}]},
+            "dolphin cannot take the slot gpu, and was refused before anything was touched.\n"
+            "gpu-01, before anything was touched: dolphin.gguf is cut off.\n"
+            "    Fetch it again.\n"
+            "Nothing that runs was changed on any host.",
+            id="one turn of a loop refused it",
         ),
         pytest.param(
             PAIR,
@@ -212,7 +225,7 @@ ENGINE = {"step": "engine", "host": "gpu-01", "message": CAUSE}
         ),
         pytest.param(
             PAIR,
-            {"faults": [ENGINE], "back": [{"step": "test", "host": "gpu-01", "message": ""}]},
+            {"faults": [ENGINE], "back": [{"step": "test", "host": "gpu-01", "answer": {}}]},
             "dolphin did not take the slot gpu, and not everything is back as it was.\n"
             f"gpu-01, while the one made way for the other: {CAUSE}\n"
             "gpu-01, in the test of the model, past the gateway: no reason was given\n"
