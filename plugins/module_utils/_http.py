@@ -8,9 +8,12 @@ file to a host of somebody else. Proxies and certificates are those of the machi
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
+import netrc
+import os
 import ssl
 import urllib.error
 import urllib.parse
@@ -65,7 +68,10 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 class Client:
-    """Opens addresses; the token is for those at ``home`` alone. ``timeout`` is in seconds without a byte."""
+    """Opens addresses; the token is for those at ``home`` alone. ``timeout`` is in seconds without a byte.
+
+    Without a token ``home`` gets the name and password that ~/.netrc has for it.
+    """
 
     def __init__(self, home: str = "", token: str = "", timeout: float = 60.0) -> None:
         self._home = origin_of(home)
@@ -81,8 +87,10 @@ class Client:
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was looked at
         if offset:
             request.add_header("Range", f"bytes={offset}-")
-        if self._token and origin_of(url) == self._home:
-            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        if origin_of(url) == self._home:
+            authorization = f"Bearer {self._token}" if self._token else _password(self._home[1])
+            if authorization:
+                request.add_unredirected_header("Authorization", authorization)
         try:
             return cast(Response, self._opener.open(request, timeout=self._timeout))
         except urllib.error.HTTPError as error:
@@ -119,6 +127,17 @@ class Client:
             page = start.startswith((b"<!doctype html", b"<html"))
             what = "an HTML page, such as that of a proxy or a login" if page else "not JSON"
             raise Refused(f"the answer is {what}") from None
+
+
+def _password(host: str) -> str:
+    """Name and password that ~/.netrc has for a host, as a header; empty where it names no such host."""
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).hosts.get(host)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, netrc.NetrcParseError) as error:
+        raise Refused(f"~/.netrc cannot be read: {error}") from None
+    return f"Basic {base64.b64encode(f'{found[0]}:{found[2]}'.encode()).decode()}" if found else ""
 
 
 def _blocks(response: Response, limit: int) -> Iterator[bytes]:

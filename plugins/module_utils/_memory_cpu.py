@@ -66,14 +66,14 @@ def _judged(model: Model, memory: Card, settings: VllmSettings, space: int | Non
         context=context,
         own_context=own,
         largest=_largest(model, memory, settings, space),
-        smallest_card=math.ceil(need / (1 if space else settings.utilisation)) if need is not None else None,
+        smallest_card=math.ceil(need / (settings.utilisation if space is None else 1)) if need is not None else None,
         reasons=(*refusals, *_unknowns(model)),
         estimate=model.weights.estimate,
     )
 
 
 def _budget(memory: Card, settings: VllmSettings, space: int | None) -> Term:
-    if space:
+    if space is not None:
         return Term("free main memory", exactly(memory.free), f"of {gib(memory.total)}")
     size = math.ceil(memory.total * settings.utilisation)
     name = f"gpu_memory_utilization {settings.utilisation:g}"
@@ -86,7 +86,7 @@ def _needs(model: Model, settings: VllmSettings, context: int | None, space: int
         Term("weights", model.weights.served(width), model.weights.why),
         Term("worker", exactly(_WORKER), "as measured with vLLM 0.32"),
     ]
-    if space:
+    if space is not None:
         terms += [Term("server and engine", exactly(_OTHERS), "as measured with vLLM 0.32")]
         terms += [Term("KV cache", exactly(space), "VLLM_CPU_KVCACHE_SPACE")]
     elif context is not None:
@@ -100,7 +100,7 @@ def _cache(model: Model, settings: VllmSettings, context: int) -> Amount:
 
 def _largest(model: Model, memory: Card, settings: VllmSettings, space: int | None) -> int | None:
     def room(context: int) -> int | None:
-        if space:
+        if space is not None:
             most = _cache(model, settings, context).most
             return None if most is None else space - most
         return left_of([_budget(memory, settings, space)], _needs(model, settings, context, space)).worst
@@ -113,9 +113,9 @@ def _refusals(
 ) -> Iterator[str]:
     """Name what makes vLLM stop whatever the sum says."""
     share = _budget(memory, settings, None).amount.least
-    if not space and memory.free < share:
+    if space is None and memory.free < share:
         yield f"vLLM wants {gib(share)} free when it starts, and {gib(memory.free)} are."
-    if space and context is not None:
+    if space is not None and context is not None:
         need = _cache(model, settings, context)
         if need.least > space:
             yield f"One request of {context} tokens needs {gib(need.least)} of KV cache, which has {gib(space)}."
@@ -139,7 +139,7 @@ def _changes(model: Model, memory: Card, settings: VllmSettings, space: int | No
         if enough * GIB != space:
             tried.append((f"env: {{VLLM_CPU_KVCACHE_SPACE: {enough}}}", settings, enough * GIB))
     share = math.floor(memory.free / memory.total * 100) / 100 if memory.total else 0.0
-    if not space and 0 < share < settings.utilisation:
+    if space is None and 0 < share < settings.utilisation:
         tried.append((f"gpu_memory_utilization: {share:g}", replace(settings, utilisation=share), None))
     for words, changed, room in tried:
         after = _judged(model, memory, changed, room)

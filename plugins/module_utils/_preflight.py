@@ -137,7 +137,7 @@ def _difference(instance: Instance, model: Model, fit: Fit, place: Place, host: 
 def identity_for(instance: Instance, installed: Installed, place: Place | None) -> Identity:
     """Name this start in the ledger."""
     share = vllm_settings(instance).utilisation
-    own = place is None or place.name == MAIN_MEMORY or instance.engine != "vllm" or cache_space(instance)
+    own = place is None or place.name == MAIN_MEMORY or instance.engine != "vllm" or cache_space(instance) is not None
     budget = None if own or place is None else int(place.card.total * share)
     return identity_of(
         instance.repository or instance.folder,

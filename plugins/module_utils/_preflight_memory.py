@@ -179,7 +179,9 @@ def _code(instance: Instance, fit: Fit, place: Place, host: Host) -> str:
         return "memory-held"
     fixed = total(each for each in fit.needs if not each.name.startswith("KV cache of"))
     space = cache_space(instance) if host.backend == "cpu" else None
-    if space:
+    if space == 0:
+        return "weights-over-memory"
+    if space is not None:
         return "cpu-cache" if judge(fit.left, place.card.total) == NO else "context-over-memory"
     if judge(fit.left, place.card.total) != NO:
         return ""

@@ -71,10 +71,10 @@ def share_of(value: object) -> float | None:
 
 
 def cache_space(instance: Instance) -> int | None:
-    """The bytes that vLLM on the CPU is told to take for its cache; None where it decides itself."""
+    """The bytes that vLLM on the CPU is told to take for its cache, which may be none; None where it decides itself."""
     text = str(instance.env.get("VLLM_CPU_KVCACHE_SPACE", ""))
     if text:
-        return whole(text, 0) * GIB or None
+        return 0 if text == "0" else whole(text, 0) * GIB or None
     return whole(instance.settings.get("kv_cache_memory_bytes"), 0) or None
 
 

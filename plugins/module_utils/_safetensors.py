@@ -27,6 +27,8 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._model_file import (
 )
 
 INDEX = "model.safetensors.index.json"
+_CONSOLIDATED = "consolidated"
+"""Begins the names of weights in Mistral's own format; vLLM loads no others where there are any."""
 # The largest published headers are below 20 MB.
 _HEADER_LIMIT = 32 << 20
 _WIDTHS: Mapping[int, str] = {
@@ -140,12 +142,14 @@ def _counts(value: object) -> tuple[int, ...] | None:
 def read_weights(folder: str) -> Weights | None:
     """Read all headers of the files that vLLM would load from a folder; None where there are no safetensors at all.
 
-    The index decides where there is one. Without it every file counts but a consolidated copy of the others.
+    The index decides where there is one; without it every file counts.
     """
     names = set(listing(folder))
-    if INDEX in names:
-        return _read_indexed(folder, names)
-    chosen = sorted(name for name in names if name.endswith(".safetensors") and not name.startswith("consolidated"))
+    own = [name for name in names if name.endswith(".safetensors") and name.startswith(_CONSOLIDATED)]
+    index = INDEX.replace("model", _CONSOLIDATED) if own else INDEX
+    if index in names:
+        return _read_indexed(folder, index, names)
+    chosen = sorted(own or (name for name in names if name.endswith(".safetensors")))
     _refuse_missing(folder, _shards_of(chosen), names)
     return _read(folder, chosen) if chosen else None
 
@@ -160,8 +164,8 @@ def index_size(folder: str) -> int | None:
     return int(total) if isinstance(total, (int, float)) and 0 < total < 1 << 50 else None
 
 
-def _read_indexed(folder: str, names: Collection[str]) -> Weights | None:
-    path = os.path.join(folder, INDEX)
+def _read_indexed(folder: str, index: str, names: Collection[str]) -> Weights | None:
+    path = os.path.join(folder, index)
     places = read_object(path, _HEADER_LIMIT).get("weight_map")
     if not isinstance(places, dict) or not places or not all(_is_plain(each) for each in places.values()):
         refuse(path, "is not readable: its weight_map does not name a file of this folder for each tensor.")

@@ -60,7 +60,9 @@ options:
     type: dict
     default: {}
   endpoint:
-    description: Where the hub is, or a mirror that has the same paths.
+    description:
+      - Where the hub is, or a mirror that has the same paths.
+      - A mirror that needs a password takes it from C(~/.netrc) of the account on the host, unless there is a O(token).
     type: str
     default: https://huggingface.co
   token:

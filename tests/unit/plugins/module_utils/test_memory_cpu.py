@@ -44,6 +44,14 @@ MEMORY = Card(int(14.09 * GIB), int((14.09 - 9.44) * GIB))
             ["env: {VLLM_CPU_KVCACHE_SPACE: 1}"],
             id="a cache of 500 GiB",
         ),
+        pytest.param(
+            VllmSettings(4096, 0.99),
+            0,
+            "no",
+            0,
+            ["env: {VLLM_CPU_KVCACHE_SPACE: 1}"],
+            id="a cache of 0 GiB is no cache",
+        ),
         pytest.param(VllmSettings(4096, 0.99), GIB, "fits", 4194304, [], id="a share does not count beside a size"),
     ],
 )

@@ -563,6 +563,7 @@ def test_vllm_in_main_memory(folder: Folder) -> None:
     assert (codes(judged(small, host)), judged(small, host).card) == ([], "main memory")
     assert codes(judged(replace(small, env={"VLLM_CPU_KVCACHE_SPACE": "1"}), host)) == ["context-over-memory"]
     assert codes(judged(replace(small, env={"VLLM_CPU_KVCACHE_SPACE": "40"}), host)) == ["cpu-cache"]
+    assert codes(judged(replace(small, env={"VLLM_CPU_KVCACHE_SPACE": "0"}), host)) == ["weights-over-memory"]
     assert codes(judged(replace(small, env={}), host)) == ["memory-held"]
 
 

@@ -145,16 +145,26 @@ class TestFolder:
 
     def test_files_that_the_index_does_not_name_do_not_count(self, tmp_path: Path) -> None:
         self.write(tmp_path, "a.safetensors")
-        self.write(tmp_path, "consolidated.safetensors", "other.safetensors", indexed=False)
+        self.write(tmp_path, "other.safetensors", indexed=False)
         weights = read_weights(str(tmp_path))
         assert weights is not None
         assert weights.files == ("a.safetensors",)
 
-    def test_a_consolidated_copy_does_not_count_either(self, tmp_path: Path) -> None:
-        self.write(tmp_path, "consolidated.safetensors", "model.safetensors", indexed=False)
+    def test_of_two_copies_the_consolidated_one_is_loaded(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "model.safetensors")
+        self.write(tmp_path, "consolidated.safetensors", indexed=False)
         weights = read_weights(str(tmp_path))
         assert weights is not None
-        assert weights.files == ("model.safetensors",)
+        assert weights.files == ("consolidated.safetensors",)
+
+    def test_consolidated_weights_alone_are_weights(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "consolidated-00001-of-00002.safetensors", indexed=False)
+        wrong = "lacks consolidated-00002-of-00002.safetensors of the 2 files of its weights."
+        assert self.refused(tmp_path).startswith(f"FOLDER: {wrong}")
+        self.write(tmp_path, "consolidated-00002-of-00002.safetensors", indexed=False)
+        weights = read_weights(str(tmp_path))
+        assert weights is not None
+        assert (weights.size, len(weights.files)) == (16, 2)
 
     def test_a_missing_shard_is_named(self, tmp_path: Path) -> None:
         self.write(tmp_path, "a.safetensors", "b.safetensors")

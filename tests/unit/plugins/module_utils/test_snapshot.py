@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -168,6 +169,33 @@ def test_a_redirect_within_the_hub_keeps_the_token_and_one_elsewhere_loses_it_fo
     assert (other.tokens, hub.tokens[2:]) == ([""], ["Bearer secret", ""])
     client.read(f"{other.url}/straight")
     assert other.tokens == ["", ""]
+
+
+def test_a_mirror_gets_the_password_that_netrc_has_for_it_and_nobody_else_does(
+    servers: tuple[Redirecting, Redirecting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, other = servers
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    Client(mirror.url, timeout=5).read(f"{mirror.url}/x?to={other.url}/file")
+    Client(mirror.url, "token", 5).read(f"{mirror.url}/x")
+    assert (mirror.tokens, other.tokens) == ([f"Basic {b64encode(b'me:s3cret').decode()}", "Bearer token"], [""])
+    for text in ("machine elsewhere login me password s3cret\n", "default login me password s3cret\n"):
+        netrc.write_text(text)
+        Client(mirror.url, timeout=5).read(f"{mirror.url}/x")
+    netrc.unlink()
+    Client(mirror.url, timeout=5).read(f"{mirror.url}/x")
+    assert mirror.tokens[2:] == ["", "", ""]
+
+
+def test_a_netrc_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine mirror.example.org pass\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with pytest.raises(Refused, match=r"netrc cannot be read: bad follower token 'pass'"):
+        Client("http://mirror.example.org", timeout=5).open_at("http://mirror.example.org/x")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
