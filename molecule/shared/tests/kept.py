@@ -19,8 +19,11 @@ def kept_inventory() -> Path:
     given = Path(os.environ["MOLECULE_INVENTORY_FILE"])
     directory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "kept-inventory"
     shutil.rmtree(directory, ignore_errors=True)
-    (directory / "group_vars/all").mkdir(parents=True)
+    for place in ("group_vars/all", "host_vars"):
+        (directory / place).mkdir(parents=True)
     shutil.copy(given, directory / "hosts.yml")
-    shutil.copy(given.parent / "group_vars/all", directory / "group_vars/all/main.yml")
+    for file in given.parent.glob("*_vars/*"):
+        place = "all/main.yml" if file.name == "all" else f"{file.name}.yml"
+        shutil.copy(file, directory / file.parent.name / place)
     os.environ["MOLECULE_INVENTORY_FILE"] = str(directory)
     return directory

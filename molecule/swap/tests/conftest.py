@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import testinfra
 
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT / "molecule/shared/tests"))
@@ -16,7 +18,6 @@ sys.path.insert(0, str(PROJECT / "molecule/shared/tests"))
 from kept import ACTIVE, kept_inventory
 from observed import Stack
 from played import deploy
-from testinfra.host import Host
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +26,23 @@ def inventory() -> Path:
     return kept_inventory()
 
 
+def on(name: str) -> Stack:
+    """Return a host of the scenario by its name in the inventory."""
+    inventory = os.environ["MOLECULE_INVENTORY_FILE"]
+    return Stack(testinfra.get_host(f"ansible://{name}?ansible_inventory={inventory}"), name, "deploy")
+
+
 @pytest.fixture(scope="module")
-def stack(host: Host, inventory: Path) -> Stack:
+def stack(inventory: Path) -> Stack:
     assert inventory.is_dir()
-    return Stack(host, "swap", "deploy")
+    return on("swap")
+
+
+@pytest.fixture(scope="module")
+def far(inventory: Path) -> Stack:
+    """The host without a gateway, which has one of the slots too."""
+    assert inventory.is_dir()
+    return on("swap-far")
 
 
 @pytest.fixture

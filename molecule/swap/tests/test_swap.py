@@ -6,34 +6,33 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 import yaml
 from clients import ALIVE, unbroken
 from kept import ACTIVE
 from observed import LOCK_HOLDER, STATE, Stack, eventually
-from played import Played, assert_clean, play, start
+from played import assert_clean, play, start
+from swapping import converged, is_idle, starting, swap, told
 
 SLOT = ("coder", "dolphin", "blind", "toolless")
 ASKED = (ALIVE, "coder", "dolphin")
-STARTING = '[ "$(systemctl --user show --property=ActiveState --value llamacpp-dolphin.service)" = activating ]'
-MAIN_PID = "systemctl --user show --property=MainPID --value llamacpp-dolphin.service"
+PAIR = ("left", "right")
+STARTING = starting("llamacpp-dolphin.service")
+MAIN_PID = "systemctl --user show --property=MainPID --value llamacpp-{}.service"
 
 
-def swap(to: str, *options: str) -> Played:
-    return play("swap", *options, variables={"to": to})
-
-
-def told(played: Played) -> str:
-    """The last word of a swap."""
-    (step,) = [step for step in played.steps if step.task == "Tell what came of it"]
-    return str(step.answer["msg"])
-
-
-def serving(stack: Stack) -> list[str]:
+def serving(stack: Stack, slot: Iterable[str] = SLOT) -> list[str]:
     """Who of the slot runs."""
-    return [name for name in SLOT if stack.is_serving(unit(name))]
+    return [name for name in slot if stack.is_serving(unit(name))]
+
+
+def killing(stack: Stack, name: str) -> Popen[str]:
+    """Kill the server of a model as soon as it has a process."""
+    return stack.when(f'pid=$({MAIN_PID.format(name)}) && [ "$pid" != 0 ]', "kill -9 $pid && echo killed")
 
 
 def unit(name: str) -> str:
@@ -70,8 +69,8 @@ def test_there_and_back_again(coder: Stack, inventory: Path) -> None:
         assert swap(to).changed == 0, "who serves already was swapped"
         if to == "dolphin":
             coder.reboot()
-            assert eventually(lambda: serving(coder) == ["dolphin"], seconds=60), "it does not survive a reboot"
-            assert eventually(coder.answers, seconds=60)
+            assert eventually(lambda: serving(coder) == ["dolphin"], seconds=300), "it does not survive a reboot"
+            assert eventually(coder.answers, seconds=300)
 
 
 def test_a_prediction_touches_nothing(coder: Stack, inventory: Path) -> None:
@@ -127,9 +126,9 @@ def test_a_model_that_cannot_work_is_refused_while_the_other_serves(coder: Stack
 
 def test_a_server_that_is_killed_while_it_starts_gives_the_slot_back(coder: Stack, inventory: Path) -> None:
     with unbroken(coder, *ASKED):
-        killer = coder.when(f'pid=$({MAIN_PID}) && [ "$pid" != 0 ]', "kill -9 $pid && echo killed")
+        killer = killing(coder, "dolphin")
         played = swap("dolphin")
-        assert killer.communicate(timeout=60)[0] == "killed\n"
+        assert killer.communicate(timeout=300)[0] == "killed\n"
     assert played.code != 0, played.output
     assert told(played).startswith("dolphin did not take the slot card. coder serves again, and has shown it.\n")
     assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
@@ -141,29 +140,16 @@ def test_a_swap_that_is_killed(coder: Stack, inventory: Path, step: str) -> None
     """``kill -9`` of ansible-playbook as a step begins, or while the new one starts; its module on the host goes on."""
     with unbroken(coder, *ASKED):
         playing = start("swap", variables={"to": "dolphin"})
-        assert eventually(lambda: f"Take the step {step}" in playing.output.read_text(), seconds=200)
+        assert eventually(lambda: f"Take the step {step}" in playing.output.read_text(), seconds=600)
         if step == "engine":
-            assert coder.when(STARTING, "echo now").communicate(timeout=60)[0] == "now\n"
+            assert coder.when(STARTING, "echo now").communicate(timeout=300)[0] == "now\n"
         playing.kill()
         assert playing.ended().code == -9
-        assert eventually(lambda: is_idle(coder), seconds=60)
-        assert eventually(lambda: len(serving(coder)) == 1, seconds=60), serving(coder)
-        assert eventually(lambda: converges(coder), seconds=120)
+        assert eventually(lambda: is_idle(coder), seconds=300)
+        assert eventually(lambda: len(serving(coder)) == 1, seconds=300), serving(coder)
+        assert eventually(lambda: converged() and serving(coder) == ["coder"], seconds=600)
     assert (serving(coder), chosen(inventory), orphans(coder)) == (["coder"], {}, "")
     assert_clean()
-
-
-def is_idle(stack: Stack) -> bool:
-    """Whether no module of a killed run is at work any more."""
-    return stack.run(f"kill -0 $({LOCK_HOLDER}) 2> /dev/null").rc != 0
-
-
-def converges(stack: Stack) -> bool:
-    """Deploy what is declared, which is what was before the swap; the killed run's module may only now have begun."""
-    played = play("deploy")
-    if played.code:
-        assert "Another run is changing this account's services: " in played.message, played.output
-    return played.code == 0 and serving(stack) == ["coder"]
 
 
 def test_a_module_that_is_killed_leaves_one_that_serves(coder: Stack, inventory: Path) -> None:
@@ -171,12 +157,39 @@ def test_a_module_that_is_killed_leaves_one_that_serves(coder: Stack, inventory:
     with unbroken(coder, *ASKED):
         killer = coder.when(f"{STARTING} && pid=$({LOCK_HOLDER}) && kill -0 $pid", "kill -9 $pid && echo killed")
         played = swap("dolphin")
-        assert killer.communicate(timeout=60)[0] == "killed\n"
+        assert killer.communicate(timeout=300)[0] == "killed\n"
         assert played.code != 0, played.output
         # The playbook learns of it at once and brings the coder back.
-        assert eventually(lambda: serving(coder) == ["coder"], seconds=60)
+        assert eventually(lambda: serving(coder) == ["coder"], seconds=300)
     assert (chosen(inventory), orphans(coder)) == ({}, "")
     assert coder.output(f"find {STATE} -name snapshot.json") == ""
+    assert_clean()
+
+
+def test_two_hosts_go_the_same_way(coder: Stack, far: Stack, inventory: Path) -> None:
+    for to in reversed(PAIR):
+        with unbroken(coder, ALIVE, *PAIR):
+            played = swap(to)
+        assert played.code == 0, played.output
+        said = told(played)
+        assert said.startswith(f"{to} holds the slot pair of swap and swap-far now, has shown that it works,"), said
+        assert [serving(host, PAIR) for host in (coder, far)] == [[to], [to]]
+        assert (chosen(inventory), orphans(coder), orphans(far)) == ({"pair": to}, "", "")
+    assert_clean()
+
+
+def test_what_fails_on_one_host_brings_the_model_before_back_on_both(coder: Stack, far: Stack, inventory: Path) -> None:
+    with unbroken(coder, ALIVE, *PAIR):
+        killer = killing(far, "right")
+        played = swap("right")
+        assert killer.communicate(timeout=300)[0] == "killed\n"
+    assert played.code != 0, played.output
+    said = told(played)
+    assert said.startswith("right did not take the slot pair. left serves again, and has shown it.\n"), said
+    assert "\nswap-far, while the one made way for the other: llamacpp-right.service did not become ready: " in said
+    assert "\nswap, " not in said, said
+    assert [serving(host, PAIR) for host in (coder, far)] == [["left"], ["left"]]
+    assert (chosen(inventory), orphans(coder), orphans(far)) == ({}, "", "")
     assert_clean()
 
 

@@ -29,6 +29,12 @@ BOOT_SECONDS = 600
 """A start takes 27 s on two idle cores; beside other scenarios it takes its time."""
 
 
+def have_model(stack: Stack, name: str) -> None:
+    """Have a folder with the files of the scenario's model on the host, each as it should be."""
+    folder = stack.home(f"models/{name}")
+    stack.output("rm -rf %s && mkdir -p %s && cp .local/share/llm-stack/models/tiny/*/* %s/", *[folder] * 3)
+
+
 @dataclass(frozen=True)
 class Engine:
     """A server and the processes of its unit."""
@@ -68,3 +74,10 @@ class Engine:
         """Say whether the unit serves with other processes than before, and none of those is left."""
         served = eventually(lambda: self.stack.is_serving(UNIT) and self.ask("/health")[0] == 200, BOOT_SECONDS)
         return served and not set(before.values()) & set(self.processes().values())
+
+    def assert_serves_alone(self, name: str) -> None:
+        """One model serves, with the three processes of one server, and nothing is left of any other."""
+        units = self.stack.output("systemctl --user list-units --state=active,activating --plain --no-legend 'vllm-*'")
+        assert [line.split()[0] for line in units.splitlines()] == [f"vllm-{name}.service"]
+        assert len(self.processes()) == 3, self.processes()
+        assert self.stack.chat({"model": name, "messages": GREETING})["choices"]

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""Two real vLLM instances in one slot: a swap to one that works, and to some that cannot start.
+"""Real vLLM instances that share one slot: one serves, one could, and all others fail to start, each in its own way.
 
-Slow, like test_failures.py, and run by the same tests/live/vllm_failures.
+Those are the cases of tests/live/vllm_cases.py that a declaration can lead to and that leave the host whole. Whatever
+the preflight says against them is accepted, since what it would have refused is what shall be seen here.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from engine import GREETING, UNIT, Engine
-from kept import kept_inventory
-from observed import Stack
-from played import deploy, play
+from engine import UNIT, Engine, have_model
+from observed import CONFIG, Stack
+from played import assert_clean, deploy, refused
+from swapping import swap, told
 
 PROJECT = Path(__file__).parents[3]
 sys.path[:0] = [str(PROJECT / "tests/live"), str(PROJECT / "playbooks/collections")]
@@ -23,56 +27,164 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES
 from vllm_cases import CASES, Case, change_file
 
-pytestmark = pytest.mark.live
+Declared = dict[str, Any]
 
-OTHER = "vllm-other.service"
-WAYS = ["vllm-weights-cut", "vllm-architecture", "vllm-cpu-cache"]
+IN_CI = ("vllm-weights-cut", "vllm-cpu-cache")
+"""Two that fail late; to try all of them takes most of an hour, by hand."""
+
+ELSEWHERE = {
+    # What they do to the host would also keep the server from coming back.
+    *("vllm-settings-file", "vllm-shared-memory", "vllm-system-library", "vllm-vllm-metadata", "vllm-python-module"),
+    # It does not end by itself before the start's time is over.
+    "vllm-compiler.cpp",
+}
+REFUSED = {
+    "vllm-unknown-setting": ".vllm.extra.max-modle-len: is no flag of vLLM 0.32.0.",
+    "vllm-unknown-setting.value": ".context: 'many' is not a number of tokens.",
+    "vllm-unknown-setting.choice": ".vllm.dtype: 'float7' is not a type of numbers.",
+    "vllm-auto-tools-without-parser": ".tools: true is more than this model keeps: it calls no tools.",
+    "vllm-unknown-tool-parser": ".vllm.tool_call_parser: 'nope' is no tool parser of vLLM",
+    "vllm-unknown-reasoning-parser": ".vllm.reasoning_parser: 'nope' is no reasoning parser of vLLM",
+    "vllm-model-not-fetched": ".vllm.extra.model: is derived from source.",
+    "vllm-model-folder": ".vllm.extra.model: is derived from source.",
+    "vllm-address": ".vllm.extra.host: is derived from hosts and llm_stack_address.",
+    "vllm-port-denied": ".vllm.extra.port: is derived from vllm.port.",
+}
+"""Whom the plan refuses, whatever is accepted, and what it says."""
+
+PLUGIN = "models/parsers.py"
+OTHERWISE: Mapping[str, Declared] = {
+    "vllm-unknown-setting": {"extra": {"load-format-of-mine": "none"}},
+    "vllm-unknown-tool-parser": {"tool_call_parser": "nope", "tool_parser_plugin": f"~/{PLUGIN}"},
+}
+"""How a declaration that the plan lets pass leads to the same failure."""
+
+FAILING = [
+    case
+    for case in CASES
+    if case.log not in ELSEWHERE
+    and not case.at
+    and (case.log in OTHERWISE or case.log not in REFUSED)
+    and (not case.healthy or "unknown" in case.log)
+]
+TYPED = ("chat-template", "dtype", "gpu-memory-utilization", "quantization", "reasoning-parser", "tool-call-parser")
+TYPED += ("tensor-parallel-size",)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def inventory() -> Path:
-    """An inventory in which a swap can be written down."""
-    return kept_inventory()
+def name_of(case: Case) -> str:
+    """Name the model of a case."""
+    return re.sub(r"^(healthy/)?vllm-", "", case.log).replace(".", "-")
 
 
-def models(stack: Stack, case: Case) -> dict[str, object]:
-    """Declare the model of the scenario, and one beside it that would take its place and is as the case says."""
-    (tiny,) = stack.host.ansible.get_variables()["llm_stack_models"].values()
-    environment = {**tiny["vllm"]["env"], **case.variables}
-    vllm = {**tiny["vllm"], "env": environment, "accept": sorted(CODES)}
-    other = {**tiny, "source": "~/models/other", "standby": True, "fallbacks": ["tiny"], "vllm": vllm}
-    return {"llm_stack_models": {"tiny": {**tiny, "fallbacks": ["other"]}, "other": other}}
+def declared_vllm(case: Case, base: Mapping[str, Any]) -> Declared:
+    """Return what a person would write below vllm: for the settings and variables of a case."""
+    typed = {key.replace("-", "_"): case.settings[key] for key in TYPED if key in case.settings}
+    extra = {key: value for key, value in case.settings.items() if key not in (*TYPED, "max-model-len")}
+    variables = {**base["env"], **case.variables}
+    env = {name: value for name, value in variables.items() if value is not None}
+    found = {**base, **typed, **({"extra": extra} if extra else {}), "env": env, "accept": sorted(CODES)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def prepared(stack: Stack, case: Case) -> dict[str, object]:
-    """Deploy both models, of which the first serves."""
-    folder = stack.home("models/other")
-    stack.output("rm -rf %s && mkdir -p %s && cp .local/share/llm-stack/models/tiny/*/* %s/", *[folder] * 3)
+def model(case: Case, tiny: Mapping[str, Any], **instead: Any) -> Declared:  # noqa: ANN401 - as YAML has it
+    """Return the declaration of a case's model: the one of the scenario, and what is different."""
+    vllm = {**declared_vllm(case, {**tiny["vllm"], "tool_call_parser": "hermes"}), **instead}
+    context = case.settings.get("max-model-len", tiny["context"])
+    place = f"~/models/{name_of(case)}"
+    return {**tiny, "source": place, "context": context, "standby": True, "vllm": vllm}
+
+
+@pytest.fixture(scope="module")
+def tiny(stack: Stack) -> Declared:
+    (declared,) = stack.host.ansible.get_variables()["llm_stack_models"].values()
+    found: Declared = declared
+    return found
+
+
+@pytest.fixture(scope="module")
+def rivals(kept: Path, stack: Stack, tiny: Declared) -> Declared:
+    """Deploy the model of the scenario, which serves, and every other one beside it, with files that are whole."""
+    assert kept.is_dir()
+    stack.output("mkdir -p models && touch %s", PLUGIN)
+    other = {**model(CASES[0], tiny), "source": "~/models/other"}
+    models = {"tiny": tiny, "other": other, **{name_of(case): failing(case, tiny) for case in FAILING}}
+    for name in [*models][1:]:
+        have_model(stack, name)
+    # Whoever of them serves answers for all others.
+    declared = {name: {**each, "fallbacks": [n for n in models if n != name]} for name, each in models.items()}
+    deploy({"llm_stack_models": declared})
+    return {"llm_stack_models": declared}
+
+
+def failing(case: Case, tiny: Declared) -> Declared:
+    """Return the declaration of a case that the plan lets pass."""
+    if case.log in OTHERWISE:
+        return model(Case(case.log), tiny, **OTHERWISE[case.log])
+    return model(case, tiny)
+
+
+def harm(stack: Stack, case: Case) -> None:
+    """Do to the files and to the port of a model what the case asks for."""
+    folder = stack.home(f"models/{name_of(case)}")
     for name, change in case.files.items():
         change_file(stack.output, f"{folder}/{name}", change)
-    declared = models(stack, case)
-    deploy(declared)
-    return declared
+    port = stack.output(f"sed -n 's/^port: //p' {CONFIG}/vllm/{name_of(case)}.yaml")
+    if case.before:
+        stack.root(case.before.replace("/home/deploy/models/tiny", folder).replace("8001", port))
 
 
-def assert_serves_alone(stack: Stack, engine: Engine, name: str) -> None:
-    assert [unit for unit in (UNIT, OTHER) if stack.is_serving(unit)] == [f"vllm-{name}.service"]
-    assert len(engine.processes()) == 3, engine.processes()
-    assert stack.chat({"model": name, "messages": GREETING})["choices"]
+def undo(stack: Stack, case: Case) -> None:
+    if case.after:
+        stack.root(case.after)
+    have_model(stack, name_of(case))
 
 
-def test_there_and_back(stack: Stack, engine: Engine) -> None:
-    declared = prepared(stack, CASES[0])
+def as_pattern(sentence: str) -> str:
+    """Return what a sentence of the table looks like, whatever the log put into it."""
+    return ".+".join(re.escape(part) for part in re.split(r"\\g<\w+>", sentence))
+
+
+def test_what_the_plan_refuses_reaches_no_host(tiny: Declared) -> None:
+    cases = {name_of(case): case for case in CASES if case.log in REFUSED}
+    models = {name: model(case, tiny) for name, case in cases.items()}
+    message = refused({"llm_stack_models": {"tiny": tiny, **models}})
+    for name, case in cases.items():
+        assert f"llm_stack_models.{name}{REFUSED[case.log]}" in message, message
+
+
+def test_there_and_back(engine: Engine, rivals: Declared) -> None:
     for name in ("other", "tiny"):
-        played = play("swap", variables={**declared, "to": name})
+        played = swap(name, variables=rivals)
         assert played.code == 0, played.output
-        assert_serves_alone(stack, engine, name)
+        engine.assert_serves_alone(name)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.log in WAYS], ids=lambda case: case.log)
-def test_a_swap_to_what_cannot_start_ends_where_it_began(stack: Stack, engine: Engine, case: Case) -> None:
-    played = play("swap", variables={**prepared(stack, case), "to": "other"})
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=name_of(c), marks=[] if c.log in IN_CI else pytest.mark.live) for c in FAILING],
+)
+def test_a_swap_to_what_cannot_start_ends_where_it_began(
+    stack: Stack, engine: Engine, rivals: Declared, case: Case
+) -> None:
+    harm(stack, case)
+    try:
+        played = swap(name_of(case), variables=rivals)
+    finally:
+        undo(stack, case)
     assert played.code != 0, played.output
-    assert_serves_alone(stack, engine, "tiny")
-    (row,) = (row for row in _TABLE if row.name == case.cause)
-    assert f"Cause: {row.means}" in played.output
+    said = told(played)
+    first = f"{name_of(case)} did not take the slot gpu. tiny serves again, and has shown it.\n"
+    assert said.startswith(first), said
+    assert f"vllm-{name_of(case)}.service did not become ready: it exited with code " in said
+    assert f"\n{UNIT} is serving again (ready after " in said
+    if case.cause:
+        (row,) = (row for row in _TABLE if row.name == case.cause)
+        assert re.search(f"\n    Cause: {as_pattern(row.means)}\n", said), said
+        assert re.search(f"\n    {as_pattern(row.remedy)}\n", said), said
+    else:
+        assert "Cause:" not in said, said
+    engine.assert_serves_alone("tiny")
+
+
+def test_in_the_end_nothing_is_left_to_deploy(rivals: Declared) -> None:
+    assert_clean(rivals)

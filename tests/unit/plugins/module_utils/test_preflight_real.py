@@ -45,7 +45,6 @@ UNKNOWABLE = {
     "vllm-architecture.transformers": "the class is known, and only Transformers misses the type",
     "vllm-weights-shape": "weights are not held against the measures of config.json",
     "vllm-quantization-file.unknown": "the methods of an installed vLLM are not read",
-    "vllm-weights-over-memory.cpu": "a cache of 0 GiB is taken for one that was not set",
     "vllm-address": "the addresses of the host are not looked at",
     "vllm-port-denied": "the plan refuses ports below 1024",
 }
