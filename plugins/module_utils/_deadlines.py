@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._app import App
 from ansible_collections.lab.llm_stack.plugins.module_utils._declaration import Declaration
-from ansible_collections.lab.llm_stack.plugins.module_utils._latency import Bound, bound, number
+from ansible_collections.lab.llm_stack.plugins.module_utils._latency import Bound, bound, deployments, number
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 def bounds(declared: Declaration, config: Mapping[str, Any]) -> dict[str, Any]:
     """Give for each app and each of its models the longest that a request may take."""
+    known = deployments(config)
     return {
-        name: {model: bound(f"{name}/{model}", config).as_dict() for model in _models(app, declared, config)}
+        name: {model: bound(f"{name}/{model}", config, known).as_dict() for model in _models(app, declared, config)}
         for name, app in sorted(declared.apps.items())
     }
 
@@ -33,9 +34,11 @@ def check_deadlines(
 
     ``merged`` tells where a layer has written the limits of its own deployments.
     """
-    for name, app in sorted(declared.apps.items()):
-        for model in _models(app, declared, config) if app.deadline is not None else ():
-            found = bound(f"{name}/{model}", config)
+    hurried = {name: app for name, app in sorted(declared.apps.items()) if app.deadline is not None}
+    known = deployments(config) if hurried else {}
+    for name, app in hurried.items():
+        for model in _models(app, declared, config):
+            found = bound(f"{name}/{model}", config, known)
             if found.seconds > float(app.deadline or 0):
                 wrong = f"is less than the {number(found.seconds)} s that a request for {found.name} may take."
                 yield Problem(f"{app.path}.deadline", app.deadline, wrong, _remedy(app, found, merged))

@@ -9,7 +9,7 @@ counts until the answer begins, and again between two pieces of it: an answer th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,22 @@ class Bound:
         return {"seconds": self.seconds, "terms": terms}
 
 
-def bound(name: str, config: Mapping[str, Any]) -> Bound:
+Deployments = Mapping[str, Sequence[Mapping[str, Any]]]
+"""The litellm_params of each name's deployments."""
+
+
+def deployments(config: Mapping[str, Any]) -> Deployments:
+    """Sort the deployments of a configuration by name, once for all the bounds that are asked of it."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in config.get("model_list", ()):
+        found.setdefault(str(entry.get("model_name")), []).append(entry.get("litellm_params", {}))
+    return found
+
+
+def bound(name: str, config: Mapping[str, Any], deployed: Deployments | None = None) -> Bound:
     """Follow a request for a name that every backend lets wait: its own tries, then each fallback once, in order."""
-    return Bound(name, tuple(_walk(name, 0, {name}, config)))
+    known = deployments(config) if deployed is None else deployed
+    return Bound(name, tuple(_walk(name, 0, {name}, config, known)))
 
 
 def number(seconds: float) -> str:
@@ -75,12 +88,12 @@ def number(seconds: float) -> str:
     return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
-def _walk(name: str, hops: int, tried: set[str], config: Mapping[str, Any]) -> Iterator[Term]:
+def _walk(name: str, hops: int, tried: set[str], config: Mapping[str, Any], deployed: Deployments) -> Iterator[Term]:
     """Yield the terms of a name and its fallbacks. LiteLLM tries no name twice for one request.
 
     max_fallbacks limits how deep a chain goes, not how many fallbacks one name has.
     """
-    yield _term(name, config)
+    yield _term(name, config, deployed)
     sections = (_section(config, name) for name in ("router_settings", "litellm_settings"))
     if hops >= _first(_MAX_FALLBACKS, *(each.get("max_fallbacks") for each in sections)):
         return
@@ -88,7 +101,7 @@ def _walk(name: str, hops: int, tried: set[str], config: Mapping[str, Any]) -> I
         if target not in tried:
             tried.add(target)
             hops += 1
-            yield from _walk(target, hops, tried, config)
+            yield from _walk(target, hops, tried, config, deployed)
 
 
 def _fallbacks(name: str, hops: int, config: Mapping[str, Any]) -> list[str]:
@@ -105,12 +118,10 @@ def _of_router(config: Mapping[str, Any], key: str, default: Any) -> Any:  # noq
     return _section(config, "router_settings").get(key) or _section(config, "litellm_settings").get(key) or default
 
 
-def _term(name: str, config: Mapping[str, Any]) -> Term:
+def _term(name: str, config: Mapping[str, Any], deployed: Deployments) -> Term:
     """The tries of one name. Where it has several deployments, the slowest of them may get every try."""
     group = _group(name, config)
-    params = [
-        entry.get("litellm_params", {}) for entry in config.get("model_list", ()) if entry.get("model_name") == group
-    ]
+    params = deployed.get(group, ())
     retries = max((_retries(group, each, config) for each in params), default=_retries(group, {}, config))
     timeout = max((_timeout(each, config) for each in params), default=_timeout({}, config))
     # With a second deployment LiteLLM goes on at once.
