@@ -150,6 +150,16 @@ def test_every_relative_link_in_the_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_changelog_fragment_is_what_a_release_can_be_made_from() -> None:
+    """A colon in a line of text makes a mapping of it, which shows only when a release is made."""
+    sections = {name for name, _title in yaml.safe_load((ROOT / "changelogs/config.yaml").read_text())["sections"]}
+    for file in sorted((ROOT / "changelogs/fragments").glob("*.yml")):
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        lines = [line for section in found.values() for line in (section if isinstance(section, list) else [section])]
+        assert set(found) <= {*sections, "release_summary"}, file.name
+        assert all(isinstance(line, str) for line in lines), file.name
+
+
 def test_the_two_ansible_configurations_agree() -> None:
     def settings(path: Path) -> list[str]:
         lines = [line for line in text_of(path).splitlines() if line and not line.startswith("#")]
