@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
         args["files"] = [self._file(entry, task_vars) for entry in self._entries(args, "files")]
         args["units"] = [self._unit(entry, task_vars) for entry in self._entries(args, "units")]
         args["requires"] = [self._requirement(entry) for entry in self._entries(args, "requires")]
-        args.setdefault("holder", f"{getpass.getuser()} on {platform.node()}")
+        args.setdefault("holder", f"{account()} on {platform.node()}")
         args.setdefault("source", head(str(task_vars.get("inventory_dir") or "")))
         if "llm_stack_break_lock" in task_vars:
             args.setdefault("break_lock", str(task_vars["llm_stack_break_lock"]))
@@ -118,3 +118,11 @@ class ActionModule(ActionBase):
             return str(self._find_needle(folder, name))
         except AnsibleError as error:
             raise AnsibleActionFail(f"{MODULE}: {error}") from error
+
+
+def account() -> str:
+    """Who runs this; in a container an account may have a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

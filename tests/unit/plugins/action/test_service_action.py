@@ -107,6 +107,17 @@ def test_the_run_is_told_apart_by_who_runs_it_where(role: Path, task: Any) -> No
     assert calls[0]["holder"] == "me"
 
 
+def test_who_has_a_number_and_no_name_is_told_by_the_number(
+    role: Path, task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4242424)
+    action, calls = task(ActionModule, {"name": "example"})
+    action.run(task_vars={})
+    assert calls[0]["holder"].startswith("uid 4242424 on ")
+
+
 def test_a_declaration_stands_for_its_options(role: Path, task: Any) -> None:
     declaration = {"files": [{"path": "/a", "content": "x"}], "requires": [{"kind": "program", "path": "/bin/sh"}]}
     action, calls = task(ActionModule, {"name": "example", "declaration": declaration})
