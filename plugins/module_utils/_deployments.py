@@ -25,7 +25,9 @@ def told(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         params = entry.get("litellm_params")
         kept = params if isinstance(params, Mapping) else {}
         values = {key: kept[key] for key in (*_PLACE, *_LIMITS) if kept.get(key) is not None}
-        found.append({"name": str(entry.get("model_name")), **values})
+        told_of = entry.get("model_info")
+        info = {"info": dict(told_of)} if isinstance(told_of, Mapping) and told_of else {}
+        found.append({"name": str(entry.get("model_name")), **values, **info})
     return found
 
 
@@ -57,6 +59,11 @@ def _wrong(one: Deployment, other: Deployment) -> Iterator[str]:
     for key in (*_PLACE, *_LIMITS):
         if not _same(one, other, key):
             yield f"{one['name']} has {key} {other.get(key, 'unset')}, declared {one.get(key, 'unset')}"
+    # Of what a model can do the gateway tells much that it found out by itself.
+    info = other.get("info", {})
+    for key, value in one.get("info", {}).items():
+        if info.get(key) != value:
+            yield f"{one['name']} is said to have {key} {info.get(key, 'unset')}, declared {value}"
 
 
 def _place(deployment: Deployment) -> str:

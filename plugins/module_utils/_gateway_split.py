@@ -25,6 +25,8 @@ _COMPARED = (
     *("model", "api_base", "timeout", "stream_timeout", "num_retries"),
     *("default_api_key_rpm_limit", "default_api_key_tpm_limit"),
 )
+_TOLD = ("mode", "max_tokens", "max_input_tokens", "max_output_tokens")
+"""What clients look at of a model, beside its abilities."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,10 @@ def _with_auth(config: dict[str, Any]) -> dict[str, Any]:
 
 def deployments(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Give what the running gateway has to say of each of its deployments; it tells those of an alias once more."""
-    own = [{"name": entry["model_name"], **_place(entry["litellm_params"])} for entry in config["model_list"]]
+    own = [
+        {"name": entry["model_name"], **_place(entry["litellm_params"]), **_info(entry.get("model_info") or {})}
+        for entry in config["model_list"]
+    ]
     aliases = config["router_settings"].get("model_group_alias") or {}
     shown = {name: _target(target) for name, target in sorted(aliases.items()) if name in served(config)}
     return own + [{**each, "name": name} for name, target in shown.items() for each in own if each["name"] == target]
@@ -107,6 +112,12 @@ def deployments(config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _place(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: params[key] for key in _COMPARED if params.get(key) is not None}
+
+
+def _info(written: Mapping[str, Any]) -> dict[str, Any]:
+    """What clients are told of a model: its context, its abilities."""
+    told = {key: value for key, value in written.items() if key in _TOLD or key.startswith("supports_")}
+    return {"info": told} if told else {}
 
 
 def _target(target: object) -> object:

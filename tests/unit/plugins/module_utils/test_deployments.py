@@ -57,6 +57,18 @@ def at(name: str, port: int = 8080, **more: Any) -> dict[str, Any]:
             ["a has timeout 2, declared 1"],
             id="the right one of a pool is named",
         ),
+        pytest.param(
+            [at("a", info={"max_input_tokens": 4096})],
+            [at("a", info={"max_input_tokens": 8192, "id": "1"})],
+            ["a is said to have max_input_tokens 8192, declared 4096"],
+            id="another context than clients should be told",
+        ),
+        pytest.param(
+            [at("a", info={"supports_function_calling": True})],
+            [at("a")],
+            ["a is said to have supports_function_calling unset, declared True"],
+            id="an ability that clients are not told of",
+        ),
         pytest.param([], [], [], id="nothing of nothing"),
     ],
 )
@@ -67,7 +79,7 @@ def test_differences(declared: list[dict[str, Any]], found: list[dict[str, Any]]
 def test_what_litellm_tells_is_read_without_what_it_adds() -> None:
     params = {"model": "openai/a", "api_base": "http://h/v1", "timeout": 5.0, "use_litellm_proxy": False}
     assert told([{"model_name": "a", "litellm_params": params, "model_info": {"id": "1"}}]) == [
-        {"name": "a", "model": "openai/a", "api_base": "http://h/v1", "timeout": 5.0}
+        {"name": "a", "model": "openai/a", "api_base": "http://h/v1", "timeout": 5.0, "info": {"id": "1"}}
     ]
 
 
