@@ -86,7 +86,8 @@ def findings(events: Sequence[Event]) -> Findings:
     return Findings(
         hosts=frozenset(event.host for event in events if _counted(event)),
         checked=sum(_checked(event) for event in events),
-        items=tuple({tuple(item.values()): item for item in items}.values()),
+        # What belongs to the account each role tells, in its own words.
+        items=tuple({(item["host"], item["kind"], item["subject"]): item for item in reversed(items)}.values())[::-1],
         unchecked=tuple(each for event in events for each in _unchecked(event)),
         failed=any(event.state in ("failed", "unreachable") for event in events),
         rules=tuple(rule for event in events for rule in _rules(event)),

@@ -72,7 +72,7 @@ def _enablement_items(decision: Decision, found: Found) -> Iterator[Item]:
 
 def account_items(found: Found) -> Iterator[Item]:
     if not found.linger:
-        yield Item("linger", "account", "lingers, so that services start at boot", "does not linger")
+        yield Item("linger", found.account, "lingers, so that services start at boot", "does not linger")
     if found.interrupted:
         yield Item(
             "interrupted-run", "transaction", "ended", f"a run of {found.interrupted} was killed before it ended"

@@ -53,6 +53,7 @@ def read_found(wanted: Wanted, manager: Manager, state: State, account: str, req
         foreign_drop_ins=tuple(foreign),
         open_directories=dict(_open_directories(directories)),
         leftovers=tuple(_leftovers(directories)),
+        account=account,
         manager=present,
         linger=lingers(account),
         manifest=manifest,

@@ -210,6 +210,8 @@ class Found:
     """Directories of ours in which others may put files, with their modes."""
     leftovers: tuple[str, ...] = ()
     """Temporary files of a run that was killed."""
+    account: str = "account"
+    """The name of the account that this is about."""
     manager: bool = True
     linger: bool = True
     manifest: Manifest = field(default_factory=Manifest)

@@ -48,11 +48,13 @@ class Played:
 
     @property
     def items(self) -> set[tuple[str, str]]:
-        """Kind and subject of every difference that any module reported, each of which must be told once."""
-        found = [item for part in self._parts() for item in part.get("items") or ()]
-        told = [(item["kind"], item["subject"]) for item in found]
-        assert len(told) == len({*told}), f"told more than once: {told}"
-        return {*told}
+        """Kind and subject of every difference that any module reported; no module tells one of them twice."""
+        found: set[tuple[str, str]] = set()
+        for part in self._parts():
+            told = [(item["kind"], item["subject"]) for item in part.get("items") or ()]
+            assert len(told) == len({*told}), f"told more than once: {told}"
+            found |= {*told}
+        return found
 
     @property
     def blocks(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._drift_text import (
     as_metrics,
     table,
 )
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 NOW = "2026-11-23T05:00:00Z"
@@ -110,6 +110,12 @@ def test_an_answer_that_is_not_the_declared_one_is_drift() -> None:
     assert data["unchecked"] == [{"host": "gw", "what": CHECK["title"], "why": "the port is closed"}]
 
 
+def test_what_belongs_to_the_account_is_told_once_by_whichever_role() -> None:
+    other = {**LINGER, "expected": "starts services at boot", "actual": "the opposite"}
+    assert [each["actual"] for each in told(said(LINGER), said(other))["items"]] == ["does not"]
+    assert len(told(said(LINGER), said(LINGER, host="gpu"))["items"]) == 2
+
+
 def test_a_service_that_is_down_is_told_once() -> None:
     down = {**CHECK, "check": "unit_active", "id": "unit_active:gw:litellm.socket"}
     probed = Event("gw", "Ask", PROBE, "ok", {"results": [down]})
@@ -179,6 +185,7 @@ def test_the_commit_that_was_deployed_last_is_compared_with_the_one_that_is_here
     ]
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(), st.text(), st.text())
 def test_no_text_of_a_host_breaks_out_of_a_report(subject: str, actual: str, host: str) -> None:
     data = told(said({**FILE, "subject": subject, "actual": actual}, host=host))

@@ -63,7 +63,7 @@ def test_an_unchanged_host_shows_nothing_however_often_it_is_asked(deployed: Sim
 def test_a_bare_host_is_predicted_completely(host: SimulatedHost) -> None:
     host.lingering = False
     assert rows(host, server(host.home)) == [
-        ("linger", "account", "does not linger"),
+        ("linger", "llm", "does not linger"),
         ("file", ENV, "absent"),
         ("unit-file", f"{UNITS}/server.service", "absent"),
         ("not-active", "server.service", "inactive, dead"),
@@ -368,7 +368,7 @@ DRIFT: list[object] = [
     pytest.param(
         deaf, [(STALE, "server.service", "nobody listens on 127.0.0.1:8080")], id="a server that lost its port"
     ),
-    pytest.param(no_linger, [("linger", "account", "does not linger")], id="an account that lost its linger"),
+    pytest.param(no_linger, [("linger", "llm", "does not linger")], id="an account that lost its linger"),
     pytest.param(edited_manifest, [("manifest", "manifest", "edited")], id="an edited manifest"),
     pytest.param(removed_manifest, [("manifest", "manifest", "absent")], id="a lost manifest"),
     pytest.param(
