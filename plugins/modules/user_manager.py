@@ -105,6 +105,7 @@ ARGUMENT_SPEC = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    refuse_groups(module)
     items = differences(module.params)
     if items and not module.check_mode:
         converge(module, {item.kind for item in items})
@@ -128,15 +129,33 @@ def find(name: str) -> pwd.struct_passwd | None:
         return None
 
 
+def number(group: str) -> int | None:
+    """The number of a group, from wherever the host has its groups; None where there is no such group."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        return None
+
+
+def refuse_groups(module: AnsibleModule) -> None:
+    """Fail before anything is made where a group is missing; one of the account's own name comes with it."""
+    own = module.params["name"]
+    absent = [name for name in module.params["groups"] if name != own and number(name) is None]
+    if absent and module.params["linger"]:
+        module.fail_json(
+            msg=f"groups: {', '.join(absent)}: there is no such group on this host. Create it (groupadd --system), or "
+            "remove it here. Nothing was changed."
+        )
+
+
 def differences(params: dict[str, Any]) -> list[Item]:
     """What is not as declared."""
     name, account = params["name"], find(params["name"])
     if not account and not params["linger"]:
         return []  # an account that is not there has nothing to end
     items = [] if account else [Item("account", name, "exists", "absent")]
-    primary = account.pw_gid if account else None
-    member = {group.gr_name for group in grp.getgrall() if name in group.gr_mem or group.gr_gid == primary}
-    lacking = [group for group in params["groups"] if group not in member]
+    member = os.getgrouplist(name, account.pw_gid) if account else []
+    lacking = [group for group in params["groups"] if number(group) not in member]
     if lacking:
         items.append(Item("groups", name, f"member of {', '.join(lacking)}", "not a member"))
     if lingers(name) != params["linger"]:

@@ -35,9 +35,14 @@ class Accounts:
     def passwd(self, name: str) -> SimpleNamespace:
         return SimpleNamespace(pw_name=name, pw_dir=self.home[name], pw_uid=998, pw_gid=998)
 
-    def groups(self) -> list[SimpleNamespace]:
-        own = [SimpleNamespace(gr_name=name, gr_mem=[], gr_gid=998) for name in self.home]
-        return [SimpleNamespace(gr_name=n, gr_mem=m, gr_gid=44) for n, m in self.members.items()] + own
+    def numbers(self) -> dict[str, int]:
+        return {**{name: 44 + place for place, name in enumerate(self.members)}, **dict.fromkeys(self.home, 998)}
+
+    def group(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(gr_gid=self.numbers()[name])
+
+    def memberships(self, name: str, primary: int) -> list[int]:
+        return [primary, *(self.numbers()[group] for group, inside in self.members.items() if name in inside)]
 
     def command(self, words: list[str]) -> tuple[int, str, str]:
         self.commands.append(" ".join(words))
@@ -67,7 +72,8 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
     """A host with no account for the stack."""
     made = Accounts()
     monkeypatch.setattr(user_manager, "pwd", SimpleNamespace(getpwnam=made.passwd))
-    monkeypatch.setattr(user_manager, "grp", SimpleNamespace(getgrall=made.groups))
+    monkeypatch.setattr(user_manager, "grp", SimpleNamespace(getgrnam=made.group))
+    monkeypatch.setattr(user_manager.os, "getgrouplist", made.memberships)
     monkeypatch.setattr(user_manager, "lingers", lambda name: name in made.lingering)
     monkeypatch.setattr(user_manager, "Manager", lambda _uid: SimpleNamespace(present=lambda: made.running))
     monkeypatch.setattr(user_manager, "time", made)
@@ -221,3 +227,14 @@ def test_a_manager_that_does_not_come_up_is_waited_for_and_explained(accounts: A
         "It needs the packages dbus-user-session and libpam-systemd."
     )
     assert 7 < accounts.seconds < 8
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_group_that_is_not_there_is_refused_before_the_account_is_made(
+    accounts: Accounts, run: Run, check: bool
+) -> None:
+    assert run(check=check, groups=["video", "gpu", "llm"])["msg"] == (
+        "groups: gpu: there is no such group on this host. Create it (groupadd --system), or remove it here. "
+        "Nothing was changed."
+    )
+    assert accounts.commands == []
