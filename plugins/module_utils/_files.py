@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
 
+_OURS = re.compile(r"/\.(?:config|cache|local/share|local/state)/llm-stack(?:/|$)")
 TEMPORARY_PREFIX = ".llm-stack-"
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -99,6 +101,11 @@ def make_dirs(path: str, mode: int = 0o700) -> None:
             os.mkdir(directory, mode)
             os.chmod(directory, mode)
             fsync_dir(os.path.dirname(directory))
+
+
+def is_ours(directory: str) -> bool:
+    """Tell whether a directory is one that this collection makes in a home, whatever the home is called."""
+    return bool(_OURS.search(directory))
 
 
 def close_directories(modes: Mapping[str, int]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._files import remove
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import is_ours, remove
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_read import read_units
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager
@@ -33,5 +33,5 @@ def remove_files(paths: Iterable[str]) -> None:
     for path in paths:
         remove(path)
         directory = os.path.dirname(path)
-        if "/llm-stack" in directory and os.path.isdir(directory) and not os.listdir(directory):
+        if is_ours(directory) and os.path.isdir(directory) and not os.listdir(directory):
             os.rmdir(directory)

@@ -13,7 +13,12 @@ import stat
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ansible_collections.lab.llm_stack.plugins.module_utils import _proc
-from ansible_collections.lab.llm_stack.plugins.module_utils._files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, read
+from ansible_collections.lab.llm_stack.plugins.module_utils._files import (
+    TEMPORARY_PREFIX,
+    TEMPORARY_SUFFIX,
+    is_ours,
+    read,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
@@ -200,7 +205,7 @@ def _open_directories(directories: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 def _ours(directory: str) -> Iterator[str]:
     """A directory and those above it that we made."""
-    while "/llm-stack" in directory:
+    while is_ours(directory):
         yield directory
         directory = os.path.dirname(directory)
 

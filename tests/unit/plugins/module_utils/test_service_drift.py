@@ -22,7 +22,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
     Wanted,
 )
 from example_services import both, gateway, server
-from simulated_host import Killed, SimulatedHost, check, deploy
+from simulated_host import Killed, SimulatedHost, check, deploy, simulated_host
 
 ENV = "~/.config/example/server.env"
 UNITS = "~/.config/systemd/user"
@@ -600,3 +600,14 @@ def test_what_a_unit_names_with_escaped_characters_is_what_it_runs_from(
     [spec] = wanted.units
     digests = {unit_digest(wanted, spec, Found(salt=b"salt", requires={path: text})) for text in ("1", "2")}
     assert len(digests) == 2
+
+
+def test_the_directories_of_an_account_that_is_called_like_ours_are_its_own(tmp_path: Path) -> None:
+    with simulated_host(tmp_path / "llm-stack") as host:
+        wanted = server(host.home)
+        deploy(host, wanted)
+        for name in ("", ".config", ".config/systemd", ".config/systemd/user"):
+            (host.home / name).chmod(0o775)
+        assert check(host, wanted) == []
+        Path(host.state.root).chmod(0o775)
+        assert check(host, wanted) == [("open-directory", "~/.local/state/llm-stack")]
