@@ -109,7 +109,7 @@ changelog: .venv/.develop  ## turn changelogs/fragments into the release that ga
 	antsibull-changelog release
 
 clean:  ## remove what the commands above made in this checkout, .venv included
-	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output *.tar.gz
+	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output lab-llm_stack-*.tar.gz
 
 .venv/.%: requirements/%.txt tools/controller-env
 	tools/controller-env $*

@@ -119,6 +119,12 @@ def test_make_alone_lists_every_command() -> None:
     assert phony - {"help"} == make_targets()
 
 
+def test_clean_leaves_the_archives_of_the_user() -> None:
+    """A release that was fetched by hand lies in the checkout, too."""
+    told = subprocess.run(["make", "--dry-run", "clean"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [word for word in told.split() if word.endswith(".tar.gz")] == ["lab-llm_stack-*.tar.gz"]
+
+
 def test_every_file_that_a_command_calls_exists() -> None:
     called = re.findall(
         r"\b(?:tools|tests|playbooks)/[\w./-]*\w", text_of(ROOT / "Makefile") + text_of(ROOT / ".ci/run")
