@@ -56,13 +56,14 @@ def _claim(each: Requirement) -> dict[str, str]:
 def orphans(wanted: Wanted, manifest: Manifest, others: Claims) -> dict[str, Mapping[str, str]]:
     """What this transaction installed once, that is still there, and that nothing requires."""
     required = {path for each in wanted.requires for path in (each.path, each.file)}
-    families = {_family(each.kind, each.path) for each in wanted.requires} - {""}
+    families = {_family(each.kind, each.path) for each in wanted.requires}
+    families |= {_family("download", each.file) for each in wanted.requires}
     return {
         path: claim
         for path, claim in manifest.trusted.installed.items()
         if path not in required
         and path not in others
-        and _family(claim["kind"], path) not in families
+        and _family(claim["kind"], path) not in families - {""}
         and os.path.lexists(path)
         and (claim["kind"] != "ollama_model" or is_ours(path))
     }

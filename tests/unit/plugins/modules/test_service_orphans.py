@@ -149,7 +149,9 @@ def test_the_file_that_a_model_was_made_from_goes_with_it(host: SimulatedHost, r
     brought = model(host, f"chat-{'1' * 12}")
     made = {**model(host, "made"), "file": brought["path"]}
     run([made])
-    assert told(run([made], unneeded="remove")) == []
+    later = {**made, "file": model(host, f"chat-{'2' * 12}")["path"]}
+    assert told(run([later], unneeded="remove")) == []
+    Path(later["file"]).unlink()
     assert told(run([], unneeded="remove")) == [
         ("orphan-model", brought["path"], "deploy"),
         ("orphan-model", made["path"], "deploy"),
