@@ -87,8 +87,9 @@ litellm: .cache/litellm/.made  ## install the pinned LiteLLM once, so that the u
 sanity: .venv/.develop  ## ansible-test, docs, changelog, and the built tarball, installed and deployed
 	tools/sanity
 
-bench: .venv/.develop  ## what a clean run costs, beside an empty play and plain tasks
+bench: .venv/.develop  ## what a clean run costs, beside an empty play, plain tasks and pyinfra; with up to 50 hosts
 	tests/bench/run
+	tests/bench/fleet
 	tests/bench/switch
 
 ## Maintain

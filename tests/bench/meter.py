@@ -19,8 +19,8 @@ from statistics import median
 
 from deployed import TALLY, WORK, run
 
-HOST = Path("/sys/fs/cgroup/cpu.stat")
-IDLE_SECONDS = 10.0
+GROUPS = Path("/sys/fs/cgroup")
+SERVICES = "user.slice/user-*.slice/user@*.service/app.slice"
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,26 @@ class Subject:
         return len({module["task"] for module in self.modules if not role or module["role"] == role})
 
 
+def used(group: Path) -> float:
+    """CPU seconds of a control group so far; 0 where it has just gone."""
+    try:
+        found = re.search(r"usage_usec (\d+)", (group / "cpu.stat").read_text())
+    except OSError:
+        return 0.0
+    return int(found[1]) / 1e6 if found else 0.0
+
+
 def host_cpu() -> float:
-    """CPU seconds of everything on this host so far: controller, modules, sshd, user managers, journal, services."""
-    found = re.search(r"usage_usec (\d+)", HOST.read_text())
-    if not found:
-        sys.exit(f"bench: {HOST} does not tell the CPU time of this host. Nothing was measured.")
-    return int(found[1]) / 1e6
+    """CPU seconds of everything on this host so far but the deployed services, which live on beside what is measured.
+
+    That is the controller, modules, sshd, user managers and the journal.
+    """
+    return used(GROUPS) - sum(map(used, GROUPS.glob(SERVICES)))
 
 
 def children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def last_process() -> int:
@@ -81,20 +90,13 @@ def last_process() -> int:
     return int(Path("/proc/loadavg").read_text().split()[-1])
 
 
-def idle() -> float:
-    """CPU seconds that the services of this host use in a second without being asked anything."""
-    before = host_cpu()
-    time.sleep(IDLE_SECONDS)
-    return (host_cpu() - before) / IDLE_SECONDS
-
-
-def measure(subject: Subject, background: float) -> None:
+def measure(subject: Subject) -> None:
     """Run it once more and note what that cost; a run that is not clean has measured something else."""
     TALLY.unlink(missing_ok=True)
     began, cpu, children, number = time.monotonic(), host_cpu(), children_cpu(), last_process()
     output = run(subject.command)
     wall, children = time.monotonic() - began, children_cpu() - children
-    cpu, started = host_cpu() - cpu - background * wall, last_process() - number
+    cpu, started = host_cpu() - cpu, last_process() - number
     if not subject.clean(output):
         sys.exit(f"{output}\nbench: {subject.name} found something to change. Nothing was measured.")
     tally = [json.loads(line) for line in TALLY.read_text().splitlines()] if TALLY.exists() else []
@@ -105,15 +107,14 @@ def measure(subject: Subject, background: float) -> None:
 
 def rounds(subjects: Sequence[Subject], count: int) -> None:
     """Measure all in turns. Before that all but the longest run once, which compiles Python files."""
-    background = idle()
     for subject in subjects:
         if subject.every == 1:
-            measure(subject, background)
+            measure(subject)
             subject.samples.clear()
     for number in range(1, 1 + count):
         for subject in subjects:
             if number % subject.every == 0:
-                measure(subject, background)
+                measure(subject)
     noted = [{"name": each.name, "samples": [asdict(sample) for sample in each.samples]} for each in subjects]
     with (WORK / "samples.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(noted) + "\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = """
 name: tally
 type: aggregate
-short_description: Count started modules and their CPU time
+short_description: Count started modules, their CPU time and how long each was waited for
 description:
   - Appends JSON lines to the file that the environment variable BENCH_TALLY names.
   - A task is no measure of work. Some start no module at all, M(ansible.builtin.template) starts two; hence it counts
@@ -18,6 +18,7 @@ import functools
 import json
 import os
 import resource
+import time
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -40,14 +41,15 @@ def counted(execute_module: Any) -> Any:
 
     @functools.wraps(execute_module)
     def execute(self: Any, module_name: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        before = children()
+        before, began = children(), time.monotonic()
         try:
             return execute_module(self, module_name, *args, **kwargs)
         finally:
             task = self._task
             role = task._role.get_name() if task._role else ""
             module = module_name or task.action
-            record(task=str(task._uuid), role=role, module=module, cpu=children() - before)
+            wall = time.monotonic() - began
+            record(task=str(task._uuid), role=role, module=module, cpu=children() - before, wall=wall)
 
     return execute
 
