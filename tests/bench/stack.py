@@ -29,7 +29,8 @@ ARCHIVE = "ollama-linux-amd64.tgz"
 MODELS_FOLDER = os.path.relpath(PROJECT / "models", WORK / "inventories/any")
 """As users write it: models on the controller, beside the inventory."""
 KEY = Path("~/.ssh/bench").expanduser()
-SSH_PORT = 2222
+SSH_PORT, FAR_PORT = 2222, 2223
+"""The sshd of this machine, and the same one 20 ms away, there and back (far_away.py)."""
 FIRST_PORTS = {"litellm": 4000, "vllm": 8001, "llamacpp": 8080, "ollama": 11434}
 
 
@@ -80,12 +81,12 @@ def stack(count: int, shift: int = 0) -> dict[str, Any]:
     }
 
 
-def over_ssh(account: str) -> dict[str, Any]:
+def over_ssh(account: str, port: int = SSH_PORT) -> dict[str, Any]:
     """How an account of this machine is reached as if it were another host."""
     return {
         "ansible_connection": "ssh",
         "ansible_host": "127.0.0.1",
-        "ansible_port": SSH_PORT,
+        "ansible_port": port,
         "ansible_user": account,
         "ansible_ssh_private_key_file": str(KEY),
         "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""A run that changes nothing starts one module for each role, and a checklist one on each host."""
+"""A run that changes nothing starts one module for each role, and a checklist one on each host and one beside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 ROLES = ("litellm", "llamacpp", "ollama", "vllm")
-ON_THE_CONTROLLER = {"assert", "debug", "set_fact"}
 
 
 def tasks(path: Path) -> Iterator[dict[str, Any]]:
@@ -40,14 +39,11 @@ def test_a_role_starts_one_module_unless_that_misses_something(role: str) -> Non
     assert f"__{role}_result.missing | length > 0" in others[0]["when"]
 
 
-def test_a_checklist_starts_one_module_on_each_host() -> None:
+def test_a_checklist_starts_one_module_on_each_host_and_asks_git_once() -> None:
     (play,) = yaml.safe_load((ROOT / "playbooks/validate.yml").read_text(encoding="utf-8"))
-    found = list(play["tasks"])
-    started = [
-        each
-        for each in actions(found)
-        if each.removeprefix("ansible.builtin.") not in {*ON_THE_CONTROLLER, "import_tasks"}
-    ]
-    assert started == ["lab.llm_stack.probe"]
+    on_the_controller = {f"ansible.builtin.{name}" for name in ("assert", "debug", "set_fact", "import_tasks")}
+    started = [each for each in play["tasks"] if not {*actions([each])} <= on_the_controller]
+    assert actions(started) == ["lab.llm_stack.source_info", "lab.llm_stack.probe"]
+    assert (started[0]["run_once"], started[0]["delegate_to"]) == (True, "localhost")
     assert play["gather_facts"] is False
     assert {*actions(list(tasks(ROOT / "playbooks/tasks/plan.yml")))} == {"ansible.builtin.set_fact"}
