@@ -41,15 +41,17 @@ class Watch:
         ``restarts`` is how often it had been restarted before: a unit that heals itself may be waited for.
         """
         begin = time.monotonic()
-        draining = 0.0
         while True:
             unit = read_units(self.manager, [name])[name]
-            waited = time.monotonic() - begin - draining
             fresh = unit.invocation != old_invocation and bool(unit.invocation)
+            ends = unit.active == "deactivating"
+            if ends and not fresh:
+                begin = time.monotonic()  # the process before it drains, which is no part of this start
+            waited = time.monotonic() - begin
             if fresh and unit.running:
                 return round(waited, 1)
-            if unit.active == "deactivating":
-                draining += POLL
+            if ends:
+                pass  # how it ended shows in a moment
             elif unit.active == "failed" or (fresh and (unit.sub == "auto-restart" or unit.restarts > restarts)):
                 raise self._error(unit, f"{_ending(unit)} after {waited:.1f} s")
             elif fresh and unit.active == "inactive":

@@ -165,7 +165,7 @@ class Transaction:
         self._stop_what_leaves()
         for decision in decisions:
             seen, waits = before[decision.serving], decision.action == "wait"
-            old = seen.invocation if seen.alive and not waits else ""
+            old = "" if waits else seen.invocation
             self.ready[decision.serving] = self.watch.ready(
                 decision.serving, decision.spec.ready_timeout, old, seen.restarts if waits else 0
             )

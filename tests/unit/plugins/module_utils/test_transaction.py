@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +133,25 @@ def test_a_colour_that_still_drains_is_waited_for_without_losing_patience(deploy
     deploy(deployed, stack(deployed, config="answer=4"))
     assert check(deployed, stack(deployed, config="answer=4")) == []
     assert [name for name in deployed.processes() if "@" in name] == ["gateway@b.service"]
+
+
+def test_looking_at_a_colour_that_drains_costs_the_new_one_no_patience(
+    deployed: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy host each look takes a moment of its own, and a drain of minutes has many."""
+    deploy(deployed, stack(deployed, config="answer=2 drain=600"))
+    deployed.sleep(60)
+    deploy(deployed, stack(deployed, config="answer=3 drain=600"))
+    deployed.sleep(1)
+    show = deployed.show
+
+    def slowly(units: Sequence[str]) -> list[dict[str, str]]:
+        deployed.sleep(0.1)
+        return show(units)
+
+    monkeypatch.setattr(deployed, "show", slowly)
+    deploy(deployed, stack(deployed, config="answer=4"))
+    assert check(deployed, stack(deployed, config="answer=4")) == []
 
 
 def test_a_changed_port_binds_the_socket_anew_with_its_service(deployed: SimulatedHost) -> None:
