@@ -107,7 +107,11 @@ def _fallback(check: Check) -> Talk:
 def _timeout(check: Check) -> Talk:
     """Let LiteLLM wait for nobody in the name of an app, and measure for how long it does."""
     body = {"model": check["model"], **_HELLO, "mock_timeout": True, "num_retries": 0, "disable_fallbacks": True}
-    wanted, answer = float(check["timeout"]), (yield Question(f"{check['url']}/v1/chat/completions", body))
+    ask = Question(f"{check['url']}/v1/chat/completions", body)
+    wanted, answer = float(check["timeout"]), (yield ask)
+    if answer.status in (408, 504) and answer.seconds > wanted + _SLACK:
+        # A gateway that was busy for a moment is late once; another limit is late each time.
+        answer = yield ask
     if answer.status not in (408, 504):
         evidence = f"{answer.status}: {short(reason(answer.text))}" if answer.status else answer.error
         return Verdict(FAIL, f"{evidence}, instead of 408", "the limit of the app is not in force", "run deploy")
