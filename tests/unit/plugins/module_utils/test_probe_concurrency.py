@@ -89,8 +89,11 @@ class Stack:
             return (200, {"data": [{"id": name} for name in (*VLLM, *OLLAMA)]}, "") if right else (401, {}, "")
         if path == "/model/info":
             listed = next(each for each in self.written["checklist"] if each["check"] == "gateway_deployments")
-            told = [{"model_name": each["name"], "litellm_params": each} for each in listed["deployments"]]
-            return 200, {"data": told}, ""
+            data = [
+                {"model_name": each["name"], "litellm_params": each, "model_info": each.get("info") or {}}
+                for each in listed["deployments"]
+            ]
+            return 200, {"data": data}, ""
         return 200, spoken(body or {}), self.bases.get(str((body or {}).get("model")), "")
 
     def _of_ollama(self, path: str, body: Mapping[str, Any] | None) -> tuple[int, Any, str]:
