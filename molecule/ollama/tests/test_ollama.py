@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import RELEASES, release
 from observed import Stack
-from played import Played, assert_clean, check, deploy, play, refused
+from played import Played, assert_clean, check, deploy, refused
 
 URL = "http://127.0.0.1:11434"
 HELLO = [{"role": "user", "content": "hello"}]
@@ -180,11 +180,3 @@ def test_a_host_without_zstd_says_so_before_anything_is_fetched(stack: Stack) ->
     words = refused({"llm_stack_release_lock": lock, "ollama_release_directory": ""})
     assert "zstd: is missing on this host, and the archive is compressed with it." in words
     assert serving(stack)[1] == "0.35.0"
-
-
-def test_removing_it_leaves_the_models(stack: Stack) -> None:
-    played = play("remove")
-    assert played.code == 0, played.output
-    assert stack.show("ollama.service")["LoadState"] == "not-found"
-    assert stack.output("ls .local/share/llm-stack/releases 2>/dev/null || true") == ""
-    assert stack.output("ls .ollama/models/manifests/registry.ollama.ai") != ""
