@@ -20,6 +20,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -35,8 +36,10 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Router = Any  # litellm.Router, whose import takes seconds
 
-# At SIGTERM a client may just have connected, or be about to reuse its connection: answer those first, then close.
+# At SIGTERM a client may just have connected, or be about to reuse its connection: answer those first, then close. On a
+# busy machine a client takes its time, so who is connected and asks nothing is closed no sooner than while it serves.
 LINGER_SECONDS = 1.0
+PATIENCE_SECONDS = 5.0
 WARM_UP_MODEL = "llm-stack-warm-up"
 
 
@@ -203,7 +206,13 @@ class Server(uvicorn.Server):
         self.gateway, self.drain_seconds = gateway, drain_seconds
         super().__init__(
             uvicorn.Config(
-                gateway, lifespan="on", log_level="warning", access_log=False, timeout_graceful_shutdown=drain_seconds
+                gateway,
+                http="h11",
+                lifespan="on",
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=drain_seconds,
+                timeout_keep_alive=int(PATIENCE_SECONDS),
             )
         )
 
@@ -218,8 +227,15 @@ class Server(uvicorn.Server):
         for listener in self.servers:
             listener.close()
         self.gateway.draining = True
+        ends = time.monotonic() + PATIENCE_SECONDS
         await asyncio.sleep(LINGER_SECONDS)
+        while self.may_be_asked() and time.monotonic() < ends:
+            await asyncio.sleep(0.05)
         await super().shutdown(sockets=sockets)
+
+    def may_be_asked(self) -> bool:
+        """Whether a client holds a connection on which nothing runs: its next request may be on the way."""
+        return any(not each.cycle or each.cycle.response_complete for each in self.server_state.connections)
 
 
 def main() -> None:

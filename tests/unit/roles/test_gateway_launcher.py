@@ -18,13 +18,42 @@ import pytest
 CONFIG = "model_list: [{model_name: tiny, litellm_params: {api_key: os.environ/ENGINE_KEY}}]\n"
 
 
+class Uvicorn:
+    """What the launcher stands on: the connections of its clients, which end with it."""
+
+    def __init__(self, connections: list[Any]) -> None:
+        self.servers: list[Any] = []
+        self.server_state = SimpleNamespace(connections=set(connections))
+        self.cut_off: list[str] = []
+
+    async def shutdown(self, sockets: object = None) -> None:  # noqa: ARG002 - as uvicorn has it
+        self.cut_off = [each.name for each in self.server_state.connections if waits(each)]
+
+
+def waits(connection: Any) -> bool:
+    return connection.cycle is None or connection.cycle.response_complete
+
+
+class Connection:
+    """A client that has connected, and asks after so many seconds; never where it only had an answer before."""
+
+    def __init__(self, name: str, asks_after: float | None, had_an_answer: bool = False) -> None:
+        self.name, self.asks_after = name, asks_after
+        self.cycle = SimpleNamespace(response_complete=True) if had_an_answer else None
+
+    async def ask(self) -> None:
+        if self.asks_after is not None:
+            await asyncio.sleep(self.asks_after)
+            self.cycle = SimpleNamespace(response_complete=False)
+
+
 @pytest.fixture
 def gateway(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The launcher, beside stand-ins for what only the gateway's environment has."""
     for name in ("httpx", "litellm", "litellm.proxy", "litellm.proxy.proxy_server"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     uvicorn = ModuleType("uvicorn")
-    uvicorn.Server = object  # type: ignore[attr-defined]
+    uvicorn.Server = Uvicorn  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "uvicorn", uvicorn)
     return load("litellm/files/gateway.py")
 
@@ -248,3 +277,39 @@ def test_connections(gateway: ModuleType, draining: bool, expected: list[tuple[b
     wrapped.draining = draining
     asyncio.run(wrapped({"type": "http"}, None, send))
     assert sent[0]["headers"] == expected
+
+
+@pytest.mark.parametrize(
+    ("connections", "cut_off", "least"),
+    [
+        pytest.param([], [], 0.1, id="nobody is there"),
+        pytest.param([Connection("busy", 0.0)], [], 0.1, id="who is being answered is waited for by uvicorn"),
+        pytest.param([Connection("slow", 0.3)], [], 0.3, id="a client that takes its time to ask"),
+        pytest.param([Connection("again", 0.3, True)], [], 0.3, id="a client that asks once more"),
+        pytest.param([Connection("silent", None, True)], ["silent"], 1.0, id="a client that asks no more"),
+    ],
+)
+def test_a_stop_cuts_off_nobody_who_may_be_about_to_ask(
+    gateway: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    connections: list[Connection],
+    cut_off: list[str],
+    least: float,
+) -> None:
+    monkeypatch.setattr(gateway, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(gateway, "PATIENCE_SECONDS", 1.0)
+
+    async def stop() -> tuple[list[str], float]:
+        server = gateway.Server.__new__(gateway.Server)
+        Uvicorn.__init__(server, connections)
+        server.gateway, server.drain_seconds = SimpleNamespace(draining=False), 1
+        asking = [asyncio.create_task(each.ask()) for each in connections]
+        began = asyncio.get_running_loop().time()
+        await server.shutdown()
+        took = asyncio.get_running_loop().time() - began
+        await asyncio.gather(*asking)
+        return server.cut_off, took
+
+    left, took = asyncio.run(stop())
+    assert left == cut_off
+    assert least <= took, "it did not wait"
