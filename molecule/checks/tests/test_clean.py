@@ -55,7 +55,11 @@ def test_a_deep_look_wakes_and_provokes_and_then_all_was_looked_at(stack: Stack)
     assert (found.wrong, found.code) == ({}, 0)
     assert [each["id"] for each in found.results.values() if each["state"] == "skipped"] == []
     assert loaded(stack) == ["llm-stack/dozing:latest"]
-    assert found.results["app_limits:ck:few"]["evidence"] == "4 requests a minute, the next one refused"
+    # The second where this minute's requests were used up by the tests before.
+    assert found.results["app_limits:ck:few"]["evidence"] in (
+        "4 requests a minute, the next one refused",
+        "429: the requests of this minute are used up",
+    )
     assert found.results["app_timeout:ck:charm/tiny"]["evidence"].startswith("408 after ")
 
 

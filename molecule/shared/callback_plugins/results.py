@@ -27,6 +27,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "results"
 
     def _keep(self, status: str, result: CallbackTaskResult) -> None:
+        kept = os.environ.get("TASK_RESULTS")
+        # Ansible also loads what lies beside the scenarios' own playbooks, which nobody compares.
+        if not kept:
+            return
         line = {
             "host": result.host.get_name(),
             "task": result.task.get_name(),
@@ -34,7 +38,7 @@ class CallbackModule(CallbackBase):
             "status": status,
             "answer": {name: value for name, value in result.result.items() if not name.startswith("_ansible")},
         }
-        with open(os.environ["TASK_RESULTS"], "a", encoding="utf-8") as results:
+        with open(kept, "a", encoding="utf-8") as results:
             results.write(json.dumps(line, default=str) + "\n")
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:

@@ -8,6 +8,7 @@ check, which allows no other item, also shows that the deploy of the round befor
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 import pytest
@@ -271,6 +272,8 @@ class Named:
 def named(faulty: Stack) -> Named:
     environment = faulty.output(f"readlink -f {DATA}/envs/llamacpp/current")
     model = faulty.output(f"sed -n 's:.*LLAMA_ARG_MODEL=%h/\\(.*\\)\":\\1:p' {UNITS}/{ENGINE}")
+    # What refused deploys of earlier tests brought would go with the next installation, and is not what this is about.
+    faulty.output(f"cd {DATA}/models && find . -name '*tiny-*' ! -name '*{posixpath.basename(model)}*' -delete")
     return Named(faulty, faulty.slot().partition("@")[2][0], environment, faulty.home(model))
 
 
