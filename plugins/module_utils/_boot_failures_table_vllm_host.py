@@ -15,6 +15,13 @@ MEMORY = (
         "Stop it: often an engine that outlived its server. Or lower gpu_memory_utilization.",
     ),
     Row(
+        "memory-not-free",
+        r"wait_memory\.py: after \d+ s .+ free, and .+ are wanted",
+        "The memory that this engine was to take did not become free before its start.",
+        "Stop what holds it, often an engine that outlived its server. Or let it take less: lower"
+        " gpu_memory_utilization, on the CPU VLLM_CPU_KVCACHE_SPACE.",
+    ),
+    Row(
         "cpu-cache",
         r"on kv cache allocation is less than requested memory for kv",
         "The host has less free memory than the cache was to take.",

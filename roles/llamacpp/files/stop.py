@@ -24,6 +24,8 @@ import urllib.error
 import urllib.request
 
 PAUSE_SECONDS = 0.1
+# Answers of one length end together, and for a moment nothing runs although others wait to be read.
+QUIET_LOOKS = 3
 END_SECONDS = 2.0
 
 
@@ -76,8 +78,9 @@ def end(pid: int, by: signal.Signals) -> bool:
 
 def main() -> int:
     base, seconds, pid = sys.argv[1].rstrip("/"), float(sys.argv[2]), int(os.environ.get("MAINPID") or 0)
-    start = time.monotonic()
-    while pid and not gone(pid) and busy(base) and time.monotonic() < start + seconds:
+    start, quiet = time.monotonic(), 0
+    while pid and not gone(pid) and quiet < QUIET_LOOKS and time.monotonic() < start + seconds:
+        quiet = 0 if busy(base) else quiet + 1
         time.sleep(PAUSE_SECONDS)
     if pid and not end(pid, signal.SIGTERM):
         sys.stdout.write(f"stop.py: requests still ran after {time.monotonic() - start:.0f} s, and are cut off.\n")
