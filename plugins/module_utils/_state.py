@@ -21,9 +21,7 @@ from typing import Any
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import held, now
 from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
-from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
-    FileFound,
-)
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """What reading a record raises that somebody edited."""
