@@ -151,8 +151,10 @@ class Stack:
         return self.output(f"{files} && systemctl --user show {properties} {units}")
 
     def is_settled(self) -> bool:
-        """Say whether the user manager has nothing left to do, such as to wait for a gateway that drains."""
-        return "No jobs" in self.output("systemctl --user list-jobs")
+        """Say whether the user manager has nothing left to do: no gateway drains, and no service waits to restart."""
+        changing = "systemctl --user list-units --plain --no-legend --state=activating,deactivating,reloading"
+        # Between the end of a service and its restart there is no job.
+        return "No jobs" in self.output("systemctl --user list-jobs") and self.output(changing) == ""
 
     def reboot(self) -> None:
         """Restart the container: systemd shuts all services down and boots again."""
