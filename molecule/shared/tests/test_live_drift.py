@@ -26,7 +26,7 @@ pytestmark = [
 ENGINE = "llamacpp-tiny.service"
 SOURCE = [{"kind": "source-*", "reason": "the tests run on work in progress", "until": "9999-12-31"}]
 CHECKS = 50
-SEQUENCES = 10
+SEQUENCES = int(os.environ.get("LLM_STACK_SEQUENCES", "10"))
 SEED = int(os.environ.get("LLM_STACK_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 OF_FILES = ("file", "unit-file", "extra-dropin", "leftover")
 
