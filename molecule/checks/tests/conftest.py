@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,11 @@ PROJECT = Path(__file__).parents[3]
 sys.path[:0] = [str(PROJECT / "molecule/shared/tests"), str(PROJECT / "playbooks/collections")]
 
 import testinfra
+from fixtures import pytest_runtest_makereport
 from kept_in_git import git
 from observed import CONFIG, Stack
+
+__all__ = ["pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +64,3 @@ def inventory() -> Iterator[Path]:
     os.environ["MOLECULE_INVENTORY_FILE"] = str(folder)
     yield folder
     os.environ["MOLECULE_INVENTORY_FILE"] = given
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the stack's journal beside a failure: what went wrong is rarely in the assertion."""
-    report = yield
-    stack = getattr(item, "funcargs", {}).get("stack")
-    if report.when == "call" and report.failed and isinstance(stack, Stack):
-        report.sections.append(("journal of the gateway's host", stack.journal()))
-    return report

@@ -5,38 +5,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
 from pathlib import Path
-
-import pytest
-from testinfra.host import Host
 
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT / "molecule/shared/tests"))  # what all scenarios share
 
-from observed import Stack
-from played import deploy
+from fixtures import faulty, pytest_runtest_makereport, stack
 
-
-@pytest.fixture(scope="module")
-def stack(host: Host) -> Stack:
-    variables = host.ansible.get_variables()
-    return Stack(host, variables["inventory_hostname"], variables["ansible_user"])
-
-
-@pytest.fixture(scope="module")
-def faulty(stack: Stack) -> Iterator[Stack]:
-    """The stack for tests that change it: whatever one of them left is mended before the next file begins."""
-    yield stack
-    deploy()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the stack's journal beside a failure: what went wrong is rarely in the assertion."""
-    report = yield
-    arguments = getattr(item, "funcargs", {})
-    stack = arguments.get("stack") or arguments.get("faulty")
-    if report.when == "call" and report.failed and isinstance(stack, Stack):
-        report.sections.append((f"journal of {stack.account} on {stack.name}", stack.journal()))
-    return report
+__all__ = ["faulty", "pytest_runtest_makereport", "stack"]

@@ -5,25 +5,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
 
 import pytest
-from observed import Stack
-from played import deploy
-from testinfra.host import Host
+from fixtures import faulty, pytest_runtest_makereport, stack
 
-
-@pytest.fixture(scope="module")
-def stack(host: Host) -> Stack:
-    variables = host.ansible.get_variables()
-    return Stack(host, variables["inventory_hostname"], variables.get("service_user_name", variables["ansible_user"]))
-
-
-@pytest.fixture(scope="module")
-def faulty(stack: Stack) -> Iterator[Stack]:
-    """The stack for tests that harm it: whatever one of them left is mended before the next file begins."""
-    yield stack
-    deploy()
+__all__ = ["faulty", "pytest_runtest_makereport", "stack"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,14 +24,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elsewhere = [i for i in items if (mark := i.get_closest_marker("only_in")) and mark.args[0] != scenario]
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the stack's journal beside a failure: what went wrong is rarely in the assertion."""
-    report = yield
-    arguments = getattr(item, "funcargs", {})
-    stack = arguments.get("stack") or arguments.get("faulty")
-    if report.when == "call" and report.failed and isinstance(stack, Stack):
-        report.sections.append((f"journal of {stack.account} on {stack.name}", stack.journal()))
-    return report

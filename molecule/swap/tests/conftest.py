@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,12 @@ import testinfra
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT / "molecule/shared/tests"))
 
+from fixtures import pytest_runtest_makereport
 from kept import ACTIVE, kept_inventory
 from observed import Stack
 from played import deploy
+
+__all__ = ["pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +54,3 @@ def coder(stack: Stack, inventory: Path) -> Iterator[Stack]:
     yield stack
     (inventory / ACTIVE).unlink(missing_ok=True)
     deploy()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the stack's journal beside a failure: what went wrong is rarely in the assertion."""
-    report = yield
-    stack = getattr(item, "funcargs", {}).get("stack")
-    if report.when == "call" and report.failed and isinstance(stack, Stack):
-        report.sections.append(("journal", stack.journal()))
-    return report

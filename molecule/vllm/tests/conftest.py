@@ -14,16 +14,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3] / "molecule/shared/tests"))
 
 from engine import Engine
+from fixtures import pytest_runtest_makereport, stack
 from kept import kept_inventory
 from observed import Stack
 from played import deploy
-from testinfra.host import Host
 
-
-@pytest.fixture(scope="module")
-def stack(host: Host) -> Stack:
-    variables = host.ansible.get_variables()
-    return Stack(host, variables["inventory_hostname"], variables["ansible_user"])
+__all__ = ["pytest_runtest_makereport", "stack"]
 
 
 @pytest.fixture(scope="module")
