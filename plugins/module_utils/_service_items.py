@@ -98,19 +98,19 @@ def foreign_drop_in_items(found: Found) -> Iterator[Item]:
         yield Item("foreign-dropin", path, "absent", "changes a unit of ours", remedy)
 
 
-def port_items(wanted: Wanted, found: Found, orphans: Collection[str]) -> Iterator[Item]:
-    """Ports that a stranger holds; units that this run removes will set theirs free."""
+def port_items(wanted: Wanted, found: Found, orphans: Collection[str], *, started: bool) -> Iterator[Item]:
+    """Ports that a stranger holds: those of units that are to run, or those of units that are to be stopped.
+
+    The latter are in nobody's way before such a unit is to serve. Units that this run removes will set theirs free.
+    """
     ours = {*wanted.unit_names, *orphans}
-    owners = {port: spec.name for spec in wanted.units for port in spec.listens}
+    owners = {port: spec.name for spec in wanted.units if spec.started == started for port in spec.listens}
     for port in found.ports:
-        if port.holder and port.unit not in ours:
-            yield Item(
-                "foreign-port-owner",
-                str(port.port),
-                f"held by {owners[port.port]}",
-                port.holder,
-                "stop it, or declare another port",
-            )
+        if port.holder and port.unit not in ours and port.port in owners:
+            name = owners[port.port]
+            expected = f"held by {name}" if started else f"free until {name} is to serve"
+            remedy = "stop it, or declare another port"
+            yield Item("foreign-port-owner", str(port.port), expected, port.holder, remedy)
 
 
 def differs(write: Write, file: FileFound) -> str:

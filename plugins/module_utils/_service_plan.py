@@ -48,7 +48,7 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
         *file_items(wanted, found, writes),
         *(item for decision in decisions for item in unit_items(wanted, decision, found)),
         *drop_in_items(found),
-        *port_items(wanted, found, orphan_units),
+        *port_items(wanted, found, orphan_units, started=True),
         *(Item("orphan-unit", name, "not declared", "left by an earlier run") for name in orphan_units),
         *(
             Item("orphan-port", str(port.port), "free", f"held by {port.unit}")
@@ -61,7 +61,7 @@ def compare(wanted: Wanted, found: Found, prune: bool = True) -> Comparison:
             if not path.startswith(wanted.unit_dir + "/")
         ),
     ]
-    told = tuple(foreign_drop_in_items(found))
+    told = (*foreign_drop_in_items(found), *port_items(wanted, found, orphan_units, started=False))
     return Comparison(tuple(items), writes, decisions, orphan_units, orphan_files, told)
 
 

@@ -502,6 +502,19 @@ def test_a_stranger_on_the_port_is_named_and_never_fought(host: SimulatedHost) -
     ]
 
 
+def test_a_stranger_on_the_port_of_a_service_on_standby_is_told_and_in_nobodys_way(deployed: SimulatedHost) -> None:
+    wanted = declared(deployed)
+    standby = replace(wanted.units[0], enabled=False, started=False)
+    wanted = replace(wanted, units=(standby, *wanted.units[1:]))
+    deploy(deployed, wanted)
+    deployed.strangers["0.0.0.0", 8080] = "eve"
+    _wanted, comparison, _found = deployed.read(wanted)
+    assert comparison.items == ()
+    assert [(item.kind, item.subject, item.expected) for item in comparison.told] == [
+        ("foreign-port-owner", "127.0.0.1:8080", "free until server.service is to serve")
+    ]
+
+
 def test_a_killed_run_is_told_with_its_time(deployed: SimulatedHost) -> None:
     deployed.fuse = 3
     with pytest.raises(Killed):
