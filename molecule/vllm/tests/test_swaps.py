@@ -32,12 +32,12 @@ Declared = dict[str, Any]
 IN_CI = ("vllm-weights-cut", "vllm-cpu-cache")
 """Two that fail late; to try all of them takes most of an hour, by hand."""
 
-ELSEWHERE = {
-    # What they do to the host would also keep the server from coming back.
-    *("vllm-settings-file", "vllm-shared-memory", "vllm-system-library", "vllm-vllm-metadata", "vllm-python-module"),
-    # It does not end by itself before the start's time is over.
-    "vllm-compiler.cpp",
-}
+OF_THE_HOST = ("vllm-shared-memory", "vllm-system-library", "vllm-vllm-metadata", "vllm-python-module")
+"""What they do to the host keeps the model before from coming back, too."""
+HANGS = "vllm-compiler.cpp"
+"""It says what is wrong and does not end."""
+ELSEWHERE = {*OF_THE_HOST, HANGS, "vllm-settings-file"}
+"""The last has no settings file, which the role writes."""
 BEFORE_VLLM = {"vllm-cpu-cache": "memory-not-free"}
 """What the unit finds before vLLM itself has a word."""
 REFUSED = {
@@ -161,12 +161,16 @@ def as_pattern(sentence: str) -> str:
 def patterns_of_a_failed_start(case: Case) -> tuple[str, ...]:
     """Return what a swap says of a start that failed: how it ended, why, what to change, and who serves."""
     ended = rf"vllm-{name_of(case)}\.service did not become ready: it exited with code "
-    serves = rf"\n{re.escape(UNIT)} is serving again \(ready after "
+    return ended, rf"\n{re.escape(UNIT)} is serving again \(ready after ", *patterns_of_a_cause(case)
+
+
+def patterns_of_a_cause(case: Case) -> tuple[str, ...]:
+    """Return what is said of why a start failed and of what to change; nothing where nobody can know."""
     cause = BEFORE_VLLM.get(case.log, case.cause)
     if not cause:
-        return ended, serves, r"\A(?s:(?!.*\n    Cause: ))"
+        return (r"\A(?s:(?!.*\n    Cause: ))",)
     (row,) = (row for row in _TABLE if row.name == cause)
-    return ended, serves, f"\n    Cause: {as_pattern(row.means)}\n", f"\n    {as_pattern(row.remedy)}\n"
+    return f"\n    Cause: {as_pattern(row.means)}\n", f"\n    {as_pattern(row.remedy)}\n"
 
 
 def test_what_the_plan_refuses_reaches_no_host(tiny: Declared) -> None:
@@ -202,6 +206,46 @@ def test_a_swap_to_what_cannot_start_ends_where_it_began(
     assert said.startswith(f"{name_of(case)} {outcome}\n"), said
     for pattern in patterns:
         assert re.search(pattern, said), (pattern, said)
+    engine.assert_serves_alone("tiny")
+
+
+@pytest.mark.live
+def test_a_start_that_hangs_is_ended_when_its_time_is_over(
+    stack: Stack, engine: Engine, rivals: Declared, tiny: Declared
+) -> None:
+    (case,) = (case for case in CASES if case.log == HANGS)
+    have_model(stack, name_of(case))
+    declared = {
+        "llm_stack_models": {"tiny": {**tiny, "fallbacks": [name_of(case)]}, name_of(case): model(case, tiny)},
+        "vllm_ready_timeout": 150,
+    }
+    deploy(declared)
+    played = swap(name_of(case), variables=declared)
+    assert played.code != 0, played.output
+    said = told(played)
+    assert said.startswith(f"{name_of(case)} {PUT_BACK}\n"), said
+    for pattern in patterns_of_a_cause(case):
+        assert re.search(pattern, said), (pattern, said)
+    engine.assert_serves_alone("tiny")
+    deploy(rivals)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("case", [pytest.param(c, id=name_of(c)) for c in CASES if c.log in OF_THE_HOST])
+def test_what_keeps_both_from_starting_is_told_and_the_next_deploy_mends_the_rest(
+    stack: Stack, engine: Engine, rivals: Declared, case: Case
+) -> None:
+    stack.root(case.before)
+    try:
+        played = swap("other", variables=rivals)
+    finally:
+        stack.root(case.after)
+    assert played.code != 0, played.output
+    said = told(played)
+    assert said.startswith("other did not take the slot gpu, and not everything is back as it was.\n"), said
+    for pattern in patterns_of_a_cause(case):
+        assert re.search(pattern, said), (pattern, said)
+    deploy(rivals)
     engine.assert_serves_alone("tiny")
 
 
