@@ -32,11 +32,12 @@ def actions(found: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_starts_one_module_unless_that_misses_something(role: str) -> None:
-    always, *others = tasks(ROOT / f"roles/{role}/tasks/main.yml")
+    always, done, *others = tasks(ROOT / f"roles/{role}/tasks/main.yml")
     assert actions([always]) == ["lab.llm_stack.service"]
     assert "loop" not in always
+    assert done["ansible.builtin.meta"] == "end_role"
+    assert f"__{role}_result.missing | length == 0" in done["when"]
     assert actions(others) == ["ansible.builtin.include_tasks"]
-    assert f"__{role}_result.missing | length > 0" in others[0]["when"]
 
 
 def test_a_checklist_starts_one_module_on_each_host_and_asks_git_once() -> None:

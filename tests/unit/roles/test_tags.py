@@ -44,6 +44,6 @@ def test_a_run_that_leaves_out_an_installation_that_is_needed_is_no_success(root
 @pytest.mark.parametrize("role", ["litellm", "llamacpp", "ollama", "vllm"])
 def test_every_role_says_so(root: Path, role: str) -> None:
     tasks = root / "roles" / role / "tasks"
-    assert (tasks / "main.yml").read_text(encoding="utf-8").count(f"{role}_service]") == 2
+    assert (tasks / "main.yml").read_text(encoding="utf-8").count(f"{role}_service]") == 3
     install = (tasks / "install.yml").read_text(encoding="utf-8")
     assert install.endswith(f"when: __{role}_result.missing | length > 0\n  tags: [{role}_service]\n")
