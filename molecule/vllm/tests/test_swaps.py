@@ -32,11 +32,13 @@ Declared = dict[str, Any]
 IN_CI = ("vllm-weights-cut", "vllm-cpu-cache")
 """Two that fail late; to try all of them takes most of an hour, by hand."""
 
-OF_THE_HOST = ("vllm-shared-memory", "vllm-system-library", "vllm-vllm-metadata", "vllm-python-module")
+OF_THE_HOST = ("vllm-shared-memory", "vllm-system-library", "vllm-python-module")
 """What they do to the host keeps the model before from coming back, too."""
+MENDED = "vllm-vllm-metadata"
+"""What it takes away is seen to be missing and installed again, before anything is stopped."""
 HANGS = "vllm-compiler.cpp"
 """It says what is wrong and does not end."""
-ELSEWHERE = {*OF_THE_HOST, HANGS, "vllm-settings-file"}
+ELSEWHERE = {*OF_THE_HOST, MENDED, HANGS, "vllm-settings-file"}
 """The last has no settings file, which the role writes."""
 BEFORE_VLLM = {"vllm-cpu-cache": "memory-not-free"}
 """What the unit finds before vLLM itself has a word."""
@@ -81,7 +83,15 @@ FAILING = [
     and (case.log in OTHERWISE or case.log not in REFUSED)
     and (not case.healthy or "unknown" in case.log)
 ]
-TYPED = ("chat-template", "dtype", "gpu-memory-utilization", "quantization", "reasoning-parser", "tool-call-parser")
+TYPED = (
+    "chat-template",
+    "dtype",
+    "enforce-eager",
+    "gpu-memory-utilization",
+    "quantization",
+    "reasoning-parser",
+    "tool-call-parser",
+)
 TYPED += ("tensor-parallel-size",)
 
 
@@ -247,6 +257,18 @@ def test_what_keeps_both_from_starting_is_told_and_the_next_deploy_mends_the_res
         assert re.search(pattern, said), (pattern, said)
     deploy(rivals)
     engine.assert_serves_alone("tiny")
+
+
+@pytest.mark.live
+def test_an_environment_that_lacks_something_is_made_anew_before_the_model_leaves(
+    stack: Stack, engine: Engine, rivals: Declared
+) -> None:
+    (case,) = (case for case in CASES if case.log == MENDED)
+    stack.root(case.before)
+    for name in ("other", "tiny"):
+        played = swap(name, variables=rivals)
+        assert played.code == 0, played.output
+        engine.assert_serves_alone(name)
 
 
 def test_in_the_end_nothing_is_left_to_deploy(rivals: Declared) -> None:
