@@ -224,16 +224,15 @@ def test_a_start_that_hangs_is_ended_when_its_time_is_over(
     stack: Stack, engine: Engine, rivals: Declared, tiny: Declared
 ) -> None:
     (case,) = (case for case in CASES if case.log == HANGS)
-    have_model(stack, name_of(case))
-    declared = {
-        "llm_stack_models": {"tiny": {**tiny, "fallbacks": [name_of(case)]}, name_of(case): model(case, tiny)},
-        "vllm_ready_timeout": 150,
-    }
+    name = name_of(case)
+    have_model(stack, name)
+    models = {"tiny": {**tiny, "fallbacks": [name]}, name: {**model(case, tiny), "fallbacks": ["tiny"]}}
+    declared = {"llm_stack_models": models, "vllm_ready_timeout": 150}
     deploy(declared)
-    played = swap(name_of(case), variables=declared)
+    played = swap(name, variables=declared)
     assert played.code != 0, played.output
     said = told(played)
-    assert said.startswith(f"{name_of(case)} {PUT_BACK}\n"), said
+    assert said.startswith(f"{name} {PUT_BACK}\n"), said
     for pattern in patterns_of_a_cause(case):
         assert re.search(pattern, said), (pattern, said)
     engine.assert_serves_alone("tiny")
