@@ -77,11 +77,14 @@ def findings(events: Sequence[Event]) -> Findings:
     installed = {(item["host"], item["subject"]) for item in items if not item["kind"].startswith("missing-")}
     # What a probe looks at before it speaks to anybody is told better by whoever compares the services.
     compared = {item["host"] for item in items if item["kind"] in _OF_SERVICES}
+    # Where another run was at work, what answers is neither as declared nor a difference.
+    busy = {event.host for event in events if event.action == SERVICE and event.result.get("unchecked")}
     items = [
         item
         for item in items
         if not (item["kind"].startswith("missing-") and (item["host"], item["subject"]) in installed)
         and not (item["kind"] in _BEFORE_ANSWERS and item["host"] in compared)
+        and not (item["kind"].startswith("answer-") and item["host"] in busy)
     ]
     return Findings(
         hosts=frozenset(event.host for event in events if _counted(event)),
@@ -225,6 +228,10 @@ def _unchecked(event: Event) -> Iterator[dict[str, str]]:
                     "what": str(each["title"]),
                     "why": str(each.get("cause") or each["evidence"]),
                 }
+    else:
+        told = event.result.get("unchecked")
+        for each in told if isinstance(told, list) else ():
+            yield {"host": event.host, "what": str(each["what"]), "why": str(each["why"])}
 
 
 def _rules(event: Event) -> Iterable[Rule]:

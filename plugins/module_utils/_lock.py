@@ -23,6 +23,9 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_d
 
 PATIENCE = 60.0
 """Seconds that a run which is told to end may take to put back what it began; then it is killed."""
+GLANCE = 0.5
+"""Seconds for which a taken lock is tried again: a check that asks who is at work holds it for a moment."""
+JUST_BEGUN = "another run that has just begun"
 
 
 class LockError(Exception):
@@ -37,19 +40,49 @@ def held(path: str, name: str, holder: str, breaking: str = "", patience: float 
     """
     make_dirs(os.path.dirname(path))
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
-        if not _taken(file):
+        if not _taken(file, GLANCE):
             _break_or_refuse(file, breaking, patience)
         _write(file, {"id": secrets.token_hex(4), "name": name, "holder": holder, "pid": os.getpid(), "since": now()})
-        yield
-        _write(file, {})
+        try:
+            yield
+        finally:
+            _write(file, {})
 
 
-def _taken(file: IO[str]) -> bool:
+def stamp(path: str) -> tuple[int, int]:
+    """Tell one state of the lock at this path from the next: each run writes it when it begins and when it ends."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        status = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
+
+
+def at_work(path: str, before: tuple[int, int]) -> str:
+    """Say who holds the lock, or that somebody did since the stamp ``before``; empty where nobody did."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                record = _read(file)
+                return _who(record) if record else JUST_BEGUN
+    except OSError:  # no lock was ever made, or it is another account's
+        return ""
+    return "" if stamp(path) == before else "another run, which has ended meanwhile"
+
+
+def _taken(file: IO[str], patience: float) -> bool:
+    limit = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= limit:
+                return False
+            time.sleep(0.1)
+        else:
+            return True
 
 
 def _break_or_refuse(file: IO[str], breaking: str, patience: float) -> None:
@@ -59,23 +92,23 @@ def _break_or_refuse(file: IO[str], breaking: str, patience: float) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(record["pid"]), number)
-        limit = time.monotonic() + patience
-        while time.monotonic() < limit:
-            if _taken(file):
-                return
-            time.sleep(0.1)
+        if _taken(file, patience):
+            return
     raise LockError(f"{_words(record, breaking)}\nIt was told to end, and killed, and is still there.")
 
 
 def _words(record: dict[str, Any], breaking: str) -> str:
     if not record:
-        return "another run that has just begun"
-    who = "{name}: {holder}, pid {pid}, since {since}".format(**record)
+        return JUST_BEGUN
     other = f"\nThe lock has not the id {breaking} any more." if breaking else ""
     return (
-        f"{who}.{other}\nTo end that run, which puts back what it began, run this again with "
+        f"{_who(record)}.{other}\nTo end that run, which puts back what it began, run this again with "
         f"-e llm_stack_break_lock={record['id']}"
     )
+
+
+def _who(record: dict[str, Any]) -> str:
+    return "{name}: {holder}, pid {pid}, since {since}".format(**record)
 
 
 def _read(file: IO[str]) -> dict[str, Any]:

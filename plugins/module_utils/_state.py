@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import make_dirs, read, remove, write_atomic
-from ansible_collections.lab.llm_stack.plugins.module_utils._lock import held, now
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import at_work, held, now, stamp
 from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import FileFound
 
@@ -181,7 +181,19 @@ class State:
 
     def lock(self, holder: str, breaking: str = "") -> contextlib.AbstractContextManager[None]:
         """Hold the account's lock for the length of a run; ``breaking`` is the id of a lock to break."""
-        return held(os.path.join(self.root, "lock"), self.name, holder, breaking)
+        return held(self._lock, self.name, holder, breaking)
+
+    def lock_stamp(self) -> tuple[int, int]:
+        """What the account's lock is like, for ``at_work`` to tell whether a run began or ended since."""
+        return stamp(self._lock)
+
+    def at_work(self, before: tuple[int, int]) -> str:
+        """Say who changes the account's services now, or did since the stamp; empty where nobody."""
+        return at_work(self._lock, before)
+
+    @property
+    def _lock(self) -> str:
+        return os.path.join(self.root, "lock")
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

@@ -294,6 +294,18 @@ checked:
   returned: always
   type: int
   sample: 14
+unchecked:
+  description:
+    - What check mode did not compare, because another run was changing the account's services at that moment, and who
+      that is. There are no RV(items) then, and nothing is RV(changed).
+  returned: when another run was at it
+  type: list
+  elements: dict
+  sample:
+    - what: the services of llamacpp, and what they answer
+      why: >-
+        a run changes them: litellm: ada on her-machine, pid 4711, since 2026-11-22T19:04:12Z. Look again when it has
+        ended.
 source:
   description: Commit of the declaration that was deployed before this run; empty where none was noted.
   returned: always
@@ -328,7 +340,7 @@ import contextlib
 import os
 import pwd
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -354,6 +366,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._service_types impor
 from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
 from ansible_collections.lab.llm_stack.plugins.module_utils._systemd import Manager, ManagerError
 
+Run = Callable[[AnsibleModule, Manager, State], dict[str, Any]]
 UNIT_SUFFIXES = (".service", ".socket", ".timer")
 MANAGER_WAIT = 15.0
 """Seconds for which a user manager that is not there yet is waited for."""
@@ -428,7 +441,7 @@ def main() -> None:
     deployed = state.source()
     try:
         if module.check_mode:
-            result = run(module, manager, state)
+            result = look(module, manager, state, run)
         else:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, _terminate)
@@ -438,7 +451,30 @@ def main() -> None:
                     state.note_source(module.params["source"])
     except (ChangeError, SpecError, ManagerError, OSError, Terminated) as error:
         module.fail_json(msg=str(error), outage_s=getattr(error, "outage", {}))
-    module.exit_json(source=deployed, **result)
+    module.exit_json(**{"source": deployed, **result})
+
+
+def look(module: AnsibleModule, manager: Manager, state: State, run: Run) -> dict[str, Any]:
+    """Compare and change nothing. What another run changes meanwhile is neither as declared nor a difference."""
+    before = state.lock_stamp()
+    try:
+        result = run(module, manager, state)
+    except (ManagerError, OSError):
+        meanwhile = _meanwhile(module, state.at_work(before))
+        if not meanwhile:
+            raise
+        return meanwhile
+    return (_meanwhile(module, state.at_work(before)) if result["items"] else {}) or result
+
+
+def _meanwhile(module: AnsibleModule, who: str) -> dict[str, Any]:
+    """The answer where somebody was at work: what could not be compared, and why; empty where nobody was."""
+    if not who:
+        return {}
+    why = f"a run changes them: {who}. Look again when it has ended."
+    module.warn(f"The services of {module.params['name']} were not compared: {why}")
+    unchecked = [{"what": f"the services of {module.params['name']}, and what they answer", "why": why}]
+    return {**_nothing([]), "unchecked": unchecked, "source": ""}
 
 
 @contextlib.contextmanager
@@ -557,6 +593,10 @@ def _without(module: AnsibleModule, missing: list[dict[str, Any]]) -> dict[str, 
     if module.params["assume_installed"]:
         reasons = "; ".join(f"{each['path']}: {', '.join(each['reasons'])}" for each in missing)
         module.fail_json(msg=f"What the services need is not installed although the install step ran: {reasons}.")
+    return _nothing(missing)
+
+
+def _nothing(missing: list[dict[str, Any]]) -> dict[str, Any]:
     return {"changed": False, "items": [], "missing": missing, "checked": 0, "serving": {}, "diff": []}
 
 

@@ -145,6 +145,17 @@ def test_what_could_not_be_looked_at_is_never_called_clean(event: Event, verdict
         assert told(said(), event, strict=False)["exit"] == 0
 
 
+def test_where_another_run_is_at_work_nothing_is_drift_and_nothing_is_clean() -> None:
+    """Its services start again just now, so what does not answer is no difference either."""
+    row = {"what": "the services of litellm, and what they answer", "why": "a run changes them: ada"}
+    asked = Event("gw", "Ask", PROBE, "ok", {"results": [{**CHECK, "check": "unit_active"}, CHECK]})
+    elsewhere = Event("gpu", "Ask", PROBE, "ok", {"results": [CHECK]})
+    data = told(said(unchecked=[row]), asked)
+    assert (data["verdict"], data["exit"], data["items"]) == ("incomplete", 11, [])
+    assert data["unchecked"] == [{"host": "gw", **row}]
+    assert [each["host"] for each in told(said(unchecked=[row]), asked, elsewhere)["items"]] == ["gpu"]
+
+
 def test_a_rule_ignores_what_it_names_until_its_day() -> None:
     rule = {"kind": "file", "subject": "*/config.yaml", "reason": "being tried", "until": "2026-11-23"}
     data = told(plan(rule), said(FILE, LINGER))

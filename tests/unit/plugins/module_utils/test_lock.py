@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess as Process
 from pathlib import Path
 
 import pytest
-from ansible_collections.lab.llm_stack.plugins.module_utils._lock import LockError, held
+from ansible_collections.lab.llm_stack.plugins.module_utils._lock import LockError, at_work, held, stamp
 
 
 def hold(path: str, told: Connection, deaf: bool) -> None:
@@ -100,3 +102,33 @@ def test_a_lock_whose_record_is_not_written_yet_is_respected(
     assert holder[0].is_alive()
     Path(path).write_text(text)
     assert refusal(path, "00000000") == "another run that has just begun"
+
+
+def test_who_is_at_work_is_told_without_standing_in_anybodys_way(path: str, holder: tuple[Process, Connection]) -> None:
+    process, tell = holder
+    before = stamp(path)
+    assert re.fullmatch(rf"llamacpp: ada on her-machine, pid {process.pid}, since 20\S+Z", at_work(path, before))
+    tell.send("end")
+    process.join(10)
+    assert at_work(path, before) == "another run, which has ended meanwhile"
+    assert at_work(path, stamp(path)) == ""
+
+
+def test_where_no_run_ever_was_nobody_is_at_work(path: str) -> None:
+    assert at_work(path, stamp(path)) == ""
+    assert not Path(path).exists()
+
+
+def test_a_run_that_failed_is_at_work_no_more(path: str) -> None:
+    with pytest.raises(ValueError, match="it did not start"), held(path, "example", "bob"):
+        raise ValueError("it did not start")
+    assert (Path(path).read_text(), at_work(path, stamp(path))) == ("", "")
+
+
+def test_a_run_is_not_refused_because_a_check_asks_who_is_at_work(path: str) -> None:
+    Path(path).parent.mkdir()
+    with Path(path).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.1, file.close).start()
+        with held(path, "example", "bob"):
+            assert at_work(path, stamp(path)).startswith("example: bob, pid ")

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lab.llm_stack.plugins.module_utils._state import State
+from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Found
+from ansible_collections.lab.llm_stack.plugins.module_utils._state import Snapshot, State
 from ansible_collections.lab.llm_stack.plugins.modules import service
 from example_services import GATEWAY, SERVER, SOCKET
 from simulated_host import Killed, SimulatedHost, simulated_host
@@ -133,6 +134,71 @@ def test_a_second_run_changes_nothing_and_says_what_it_looked_at(host: Simulated
     assert host.picture() == before
 
 
+def half_done(host: SimulatedHost) -> None:
+    """What a look into the middle of a deploy finds."""
+    host.state.write_snapshot(Snapshot("2026-11-23T10:00:00Z", {}, (), ()))
+    host.edit(host.home / ".config/example/server.env", b"SRV_A=half\n")
+    host.systemctl("stop", "server.service")
+
+
+def test_a_check_that_meets_a_deploy_says_who_is_at_it_and_calls_nothing_a_difference(
+    host: SimulatedHost, run: Run
+) -> None:
+    run(**declaration(host), source="a" * 40)
+    with host.state.lock("bob on his-machine"):
+        half_done(host)
+        result = run(check=True, **declaration(host))
+    assert (result["changed"], result["items"], result["diff"], result["checked"]) == (False, [], [], 0)
+    (row,) = result["unchecked"]
+    assert row["what"] == "the services of example, and what they answer"
+    assert re.fullmatch(
+        r"a run changes them: example: bob on his-machine, pid \d+, since 20\S+Z\. Look again when it has ended\.",
+        row["why"],
+    )
+    assert (result["missing"], result["source"]) == ([], "")
+    assert f"The services of example were not compared: {row['why']}" in str(result["warnings"])
+    kinds = [item["kind"] for item in run(check=True, **declaration(host))["items"]]
+    assert {"interrupted-run", "file", "not-active"} <= {*kinds}
+
+
+def test_a_check_during_which_a_deploy_ended_says_so(
+    host: SimulatedHost, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(**declaration(host))
+    real = service.read_found
+
+    def meanwhile(*arguments: Any) -> Found:
+        with host.state.lock("bob on his-machine"):
+            half_done(host)
+            return real(*arguments)
+
+    monkeypatch.setattr(service, "read_found", meanwhile)
+    result = run(check=True, **declaration(host))
+    assert (result["items"], result["changed"]) == ([], False)
+    assert "another run, which has ended meanwhile" in result["unchecked"][0]["why"]
+
+
+def test_a_check_that_cannot_read_what_a_deploy_just_moves_does_not_fail(
+    host: SimulatedHost, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(**declaration(host))
+
+    def gone(*_arguments: Any) -> Found:
+        raise FileNotFoundError(2, "No such file or directory", "server.env")
+
+    monkeypatch.setattr(service, "read_found", gone)
+    with host.state.lock("bob on his-machine"):
+        assert "bob on his-machine" in run(check=True, **declaration(host))["unchecked"][0]["why"]
+    assert "No such file" in run(check=True, **declaration(host))["msg"]
+
+
+def test_what_is_as_declared_is_so_also_while_a_deploy_begins(host: SimulatedHost, run: Run) -> None:
+    run(**declaration(host))
+    with host.state.lock("bob on his-machine"):
+        result = run(check=True, **declaration(host))
+    assert ("unchecked" in result, result["items"], result["checked"] > 15) == (False, [], True)
+
+
 def test_a_check_leaves_every_trace_of_drift_as_it_is(host: SimulatedHost, run: Run) -> None:
     run(**declaration(host))
     host.edit(host.unit_dir / "server.service.d/x.conf", b"[Service]\n")
@@ -168,7 +234,7 @@ def test_after_the_install_step_a_check_predicts_and_a_run_insists(host: Simulat
 def test_a_second_run_at_the_same_time_is_told_who_runs(host: SimulatedHost, run: Run) -> None:
     with State(host.state.root, "llamacpp").lock("bob on his-machine"):
         result = run(**declaration(host))
-        assert run(check=True, **declaration(host))["changed"]
+        assert "llamacpp: bob on his-machine" in run(check=True, **declaration(host))["unchecked"][0]["why"]
     start, _colon, rest = result["msg"].partition(": llamacpp: bob on his-machine, pid ")
     assert start == "Another run is changing this account's services"
     assert rest.startswith(f"{os.getpid()}, since 20")
