@@ -17,9 +17,13 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._boot_failures_table
 
 TAIL = 40
 """Lines of an unclassified log that are shown."""
+_ERRORS = 30
+"""So many of them may be errors of one process from further up."""
 
 _READABLE = 800
 """Characters of a line that are quoted; vLLM lists every architecture it knows."""
+_SEARCHED = 20_000
+"""Characters of a line that are searched: a line of a megabyte would take minutes."""
 
 # What engines say of themselves stands before what may also stand in the log of a healthy one.
 _TABLE = (*LLAMACPP, *LITELLM, *SETTINGS, *MEMORY, *PLATFORM, *HOST)
@@ -47,7 +51,7 @@ class Cause:
 
 def classify(lines: Sequence[str]) -> Cause | None:
     """Find the first row that fits, and its first line; None where none fits."""
-    plain = _last_start([_COLOUR.sub("", line) for line in lines])
+    plain = [line[:_SEARCHED] for line in _last_start(lines)]
     return next((cause for row in _TABLE for cause in _causes(row, plain)), None)
 
 
@@ -58,7 +62,7 @@ def explain(lines: Sequence[str]) -> list[str]:
         return [f"Cause: {cause.means}", f"Log: {_shorten(cause.line)}", cause.remedy]
     if not lines:
         return ["Its journal is empty or cannot be read."]
-    return ["The cause is not known. Its last lines:", *(f"  {_shorten(line)}" for line in _telling(lines)[-TAIL:])]
+    return ["The cause is not known. Its last lines:", *(f"  {_shorten(line)}" for line in _telling(lines))]
 
 
 def _causes(row: Row, lines: Sequence[str]) -> Iterator[Cause]:
@@ -68,8 +72,9 @@ def _causes(row: Row, lines: Sequence[str]) -> Iterator[Cause]:
             yield Cause(row.name, _unmarked(line), found.expand(row.means), found.expand(row.remedy))
 
 
-def _last_start(lines: list[str]) -> list[str]:
-    """Leave out what vLLM said at earlier starts, and before it served."""
+def _last_start(coloured: Sequence[str]) -> list[str]:
+    """Leave out the colours, and what vLLM said at earlier starts and before it served."""
+    lines = [_COLOUR.sub("", line) for line in coloured]
     banners = [number for number, line in enumerate(lines) if _BANNER in line]
     if not banners:
         return lines
@@ -78,11 +83,16 @@ def _last_start(lines: list[str]) -> list[str]:
     return last[serves[-1] :] if serves else last
 
 
-def _telling(lines: Sequence[str]) -> Sequence[str]:
-    """Prefer the errors of a worker of vLLM, then of its engine: who started them adds long ones that tell nothing."""
-    plain = [_COLOUR.sub("", line) for line in lines]
-    told = ([line for line in plain if process.match(line)] for process in (_WORKER, _ENGINE))
-    return next((found for found in told if found), lines)
+def _telling(coloured: Sequence[str]) -> list[str]:
+    """Return the last lines, for which those make room that a worker of vLLM, else its engine, marked as errors.
+
+    The server that started them adds long ones that tell nothing.
+    """
+    lines = _last_start(coloured)
+    marked = ([n for n, line in enumerate(lines) if process.match(line)] for process in (_WORKER, _ENGINE))
+    errors = next((found for found in marked if found), [])[-_ERRORS:]
+    last = range(max(0, len(lines) - TAIL + len(errors)), len(lines))
+    return [lines[number] for number in sorted({*errors, *last})]
 
 
 def _unmarked(line: str) -> str:

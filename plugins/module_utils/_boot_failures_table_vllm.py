@@ -114,7 +114,8 @@ SETTINGS = (
     ),
     Row(
         "remote-code",
-        r"trust_remote_code=True",
+        # The first line of each start has the setting, too.
+        r"(?:argument|option) `trust_remote_code=True`",
         "The model brings Python code of its own, and vLLM may not run it.",
         "Read that code, then set trust_remote_code: true; or declare another model.",
     ),

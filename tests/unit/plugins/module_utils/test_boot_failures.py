@@ -8,6 +8,7 @@ vLLM's are real: tests/live/vllm_boots.py writes them. The others were written a
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -110,13 +111,41 @@ def test_of_an_unknown_failure_of_vllm_the_lines_of_the_engine_are_shown() -> No
     """Those that the API server adds are as many and tell nothing."""
     said = explain(lines(LOGS / "healthy/vllm-unknown.log"))
     assert len(said) == 1 + _boot_failures.TAIL
-    assert said[-1].endswith("ValueError: something that nobody has seen yet")
+    assert any(line.endswith("ValueError: something that nobody has seen yet") for line in said)
 
 
 def test_of_an_unknown_failure_of_a_worker_its_own_lines_are_shown() -> None:
     said = explain(lines(LOGS / "healthy/vllm-unknown.fp8.log"))
     assert said[0] == "The cause is not known. Its last lines:"
-    assert said[-1].endswith("received 4 argument(s). Declaration: _C::static_scaled_fp8_quant() -> ()")
+    assert len(said) == 1 + _boot_failures.TAIL
+    told = "received 4 argument(s). Declaration: _C::static_scaled_fp8_quant() -> ()"
+    assert any(line.endswith(told) for line in said)
+    assert said[-1] == "  vllm.service: Consumed 30.386s CPU time."
+
+
+def test_a_harmless_error_of_a_worker_does_not_hide_how_the_log_ends() -> None:
+    harmless = "(Worker pid=12) ERROR 11-23 05:58:46 [worker.py:10] The clock is odd."
+    said = explain([harmless, *(f"line {number}" for number in range(1, 101)), "RuntimeError: never seen before"])
+    assert len(said) == 1 + _boot_failures.TAIL
+    assert (said[1], said[-1]) == (f"  {harmless}", "  RuntimeError: never seen before")
+
+
+@pytest.mark.parametrize(
+    "name", ["vllm-context-over-memory.log", "vllm-weights-cut.log", "healthy/vllm-unknown.fp8.log"]
+)
+def test_the_setting_that_lets_foreign_code_run_is_no_cause(name: str) -> None:
+    """vLLM prints all its settings at each start."""
+    log = lines(LOGS / name)
+    allowed = [line.replace("trust_remote_code=False", "trust_remote_code=True") for line in log]
+    assert allowed != log
+    told, before = classify(allowed), classify(log)
+    assert (told and told.name) == (before and before.name)
+
+
+def test_a_line_of_a_megabyte_takes_no_time() -> None:
+    began = time.process_time()
+    assert classify(["Free memory on device " * 20_000]) is None
+    assert time.process_time() - began < 5
 
 
 def test_what_was_said_before_it_served_does_not_explain_why_it_ended() -> None:
