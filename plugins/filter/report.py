@@ -34,12 +34,14 @@ def report(
     from ansible_collections.lab.llm_stack.plugins.module_utils._plain import plain
     from ansible_collections.lab.llm_stack.plugins.module_utils._report import Facts
     from ansible_collections.lab.llm_stack.plugins.module_utils._report_files import files
-    from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import drift_of, source_of
+    from ansible_collections.lab.llm_stack.plugins.module_utils._report_source import Drift, drift_of, source_of
 
+    looked = drift_of(str(drift), str(generated)) if isinstance(drift, str) else Drift(tuple(plain(list(drift))))
     facts = Facts(
         generated=str(generated),
         results=plain(list(results)),
-        drift=drift_of(str(drift), str(generated)) if isinstance(drift, str) else plain(list(drift)),
+        drift=looked.items,
+        drift_stale=looked.stale,
         settings=plain(list(settings)),
         source=source_of(plain(source or {}), plain(deployed or {})),
         silent=plain(silent or {}),

@@ -46,13 +46,15 @@ class Facts:
     """What was found, and what is known beside it.
 
     ``silent`` has why a host gave no results. ``settings`` is what the filter explain tells as data, ``drift`` the
-    differences to what runs, ``previous`` the last report, and ``secrets`` all that may stand in none of it.
+    differences to what runs, ``drift_stale`` when they were last looked for where that is too long ago, ``previous``
+    the last report, and ``secrets`` all that may stand in none of it.
     """
 
     generated: str
     results: Sequence[Row]
     silent: Mapping[str, str] = field(default_factory=dict)
     drift: Sequence[Row] = ()
+    drift_stale: str = ""
     settings: Sequence[Row] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
     previous: Mapping[str, Any] | None = None
@@ -66,7 +68,7 @@ def report(plan: Plan, facts: Facts) -> dict[str, Any]:
     running = services(plan, rows)
     found = models(plan, rows, running)
     stack = Stack(running, found, apps_of(plan), blocked(plan["checklist"], rows))
-    wrong = issues(rows, stack, facts.drift, facts.source)
+    wrong = issues(rows, stack, facts.drift, facts.source, facts.drift_stale)
     verdict = _verdict(rows, wrong)
     data = {
         "schema": SCHEMA,

@@ -58,9 +58,12 @@ class Stack:
     blocked: Mapping[str, int]
 
 
-def issues(rows: Sequence[Row], stack: Stack, drift: Sequence[Row], source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give every issue, the worst first."""
-    found = [*_failed(rows, stack), *_unchecked(rows), *_drifted(drift), *_uncommitted(source), *_warned(rows)]
+def issues(
+    rows: Sequence[Row], stack: Stack, drift: Sequence[Row], source: Mapping[str, Any], drift_stale: str = ""
+) -> list[dict[str, Any]]:
+    """Give every issue, the worst first; ``drift_stale`` is when drift was last looked for if that is too long ago."""
+    drifted = [*_drifted(drift), *_not_looked_for(drift_stale)]
+    found = [*_failed(rows, stack), *_unchecked(rows), *drifted, *_uncommitted(source), *_warned(rows)]
     return [each.as_dict() for each in sorted(found, key=lambda each: SEVERITIES.index(each.severity))]
 
 
@@ -161,6 +164,17 @@ def _drifted(drift: Sequence[Row]) -> Iterator[Issue]:
             impact="What runs is not what is declared.",
             fix=str(each.get("remedy") or "make deploy"),
             host=str(each.get("host", "")),
+        )
+
+
+def _not_looked_for(since: str) -> Iterator[Issue]:
+    if since:
+        yield Issue(
+            severity=MEDIUM,
+            title=f"No look for drift since {since}",
+            problem=f"The last report of make drift in this folder is of {since}, more than a day ago.",
+            impact="Whether what runs is what is declared is not known; a timer that looked for it may be off.",
+            fix="make drift; where make watch made a timer: systemctl --user status llm-stack-watch.timer",
         )
 
 

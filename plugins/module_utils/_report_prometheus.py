@@ -98,6 +98,10 @@ def _own() -> Iterator[Rule]:
     yield "LlmStackPromiseBroken", others, "0m", "warning", "On {{ $labels.host }} this is not kept: {{ $labels.id }}"
     down = "llm_stack_service_up == 0"
     yield "LlmStackServiceDown", down, "0m", "critical", "{{ $labels.service }} on {{ $labels.host }} is not well."
+    unseen = f"time() - llm_stack_drift_last_check_timestamp_seconds > {_OLD}"
+    yield "LlmStackDriftOld", unseen, "5m", "warning", "No look for drift for more than a day: its timer may be off."
+    drift, told = "llm_stack_drift_items > 0", "{{ $labels.host }} is not as declared: {{ $labels.kind }}"
+    yield "LlmStackDrift", drift, "0m", "warning", told
     tools = "llm_stack_model_tools_certified == 0"
     yield "LlmStackToolsLost", tools, "0m", "warning", "{{ $labels.model }} was promised to call tools and does not."
 

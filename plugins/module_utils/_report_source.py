@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,8 +28,16 @@ _DRIFT = "lab.llm_stack.drift/1"
 _FRESH = timedelta(days=1)
 
 
-def drift_of(written: str, now: str) -> list[dict[str, str]]:
-    """Give the differences that drift.json tells; none where it is older than a day, or no such file.
+@dataclass(frozen=True)
+class Drift:
+    """The differences that drift.json tells, or, where it is too old to tell any, when it was written."""
+
+    items: tuple[dict[str, str], ...] = ()
+    stale: str = ""
+
+
+def drift_of(written: str, now: str) -> Drift:
+    """Read drift.json; where it is older than a day its differences count no more, and no such file tells nothing.
 
     What it says of the source is left out: that is looked at anew for each report.
     """
@@ -36,15 +45,19 @@ def drift_of(written: str, now: str) -> list[dict[str, str]]:
         found = json.loads(written or "null")
         fresh = _when(now) - _when(found["generated"]) <= _FRESH
     except (ValueError, TypeError, KeyError):
-        return []
-    if not fresh or found.get("schema") != _DRIFT:
-        return []
+        return Drift()
+    if found.get("schema") != _DRIFT:
+        return Drift()
+    if not fresh:
+        return Drift(stale=str(found["generated"]))
     items = [each for each in found.get("items", ()) if isinstance(each, Mapping)]
-    return [
-        {key: str(value) for key, value in each.items()}
-        for each in items
-        if not str(each.get("kind", "")).startswith("source-")
-    ]
+    return Drift(
+        tuple(
+            {key: str(value) for key, value in each.items()}
+            for each in items
+            if not str(each.get("kind", "")).startswith("source-")
+        )
+    )
 
 
 def _when(stamp: str) -> datetime:

@@ -37,6 +37,7 @@ def test_the_source_is_what_git_told_and_what_each_host_got() -> None:
     assert made()["source"] == {"commit": "", "branch": "", "changed": [], "deployed": {}}
 
 
+LAST_WEEK = "2026-11-20T20:00:00Z"
 DRIFTED = {
     "schema": "lab.llm_stack.drift/1",
     "generated": "2026-11-22T20:00:00Z",
@@ -48,20 +49,22 @@ DRIFTED = {
 
 
 @pytest.mark.parametrize(
-    ("written", "subjects"),
+    ("written", "titles"),
     [
-        pytest.param(json.dumps(DRIFTED), ["x.yaml"], id="of this night, without what git is asked itself"),
-        pytest.param(json.dumps({**DRIFTED, "generated": "2026-11-20T20:00:00Z"}), [], id="of last week"),
+        pytest.param(json.dumps(DRIFTED), ["Drift: x.yaml"], id="of this night, without what git is asked itself"),
+        pytest.param(
+            json.dumps({**DRIFTED, "generated": LAST_WEEK}), [f"No look for drift since {LAST_WEEK}"], id="of last week"
+        ),
         pytest.param(json.dumps({**DRIFTED, "schema": "other/1"}), [], id="of another form"),
         pytest.param('{"cut', [], id="cut off"),
         pytest.param("[]", [], id="something else"),
         pytest.param("", [], id="nothing"),
     ],
 )
-def test_the_last_look_for_drift_counts_for_a_day(written: str, subjects: list[str]) -> None:
+def test_the_last_look_for_drift_counts_for_a_day(written: str, titles: list[str]) -> None:
     data = made(drift=written)
-    assert [each["subject"] for each in data["drift"]] == subjects
-    assert [each["title"] for each in data["issues"]] == [f"Drift: {each}" for each in subjects]
+    assert [f"Drift: {each['subject']}" for each in data["drift"]] == [each for each in titles if "x.yaml" in each]
+    assert [each["title"] for each in data["issues"]] == titles
 
 
 def test_why_a_host_is_silent_is_said_in_its_rows() -> None:

@@ -19,6 +19,9 @@ from xml.etree import ElementTree
 import pytest
 import reported
 import yaml
+from ansible_collections.lab.llm_stack.plugins.module_utils._drift import Findings
+from ansible_collections.lab.llm_stack.plugins.module_utils._drift import report as drift
+from ansible_collections.lab.llm_stack.plugins.module_utils._drift_text import as_metrics
 from ansible_collections.lab.llm_stack.plugins.module_utils._report import Facts
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_escape import (
     code,
@@ -41,6 +44,7 @@ from markdown_it import MarkdownIt
 
 CASES = {"healthy": reported.healthy, "broken": reported.broken}
 FORMS = {"status.md": status_markdown, "junit.xml": junit, "llm_stack.prom": textfile, "status.html": page}
+LOOKED = "2026-11-23T12:00:00Z"
 FROM_PLAN = {"scrape.txt": scrape, "alerts.txt": alerts, "grafana.json": dashboard}
 # What somebody may have put into a name or an error.
 TEXTS = st.one_of(
@@ -254,13 +258,22 @@ def test_what_could_not_be_checked_has_no_value() -> None:
 
 
 def test_alerts_and_panels_ask_for_metrics_that_are_there() -> None:
-    ours = set(re.findall(r"^# TYPE (\S+)", textfile(reported.broken()) + textfile(reported.healthy()), re.MULTILINE))
+    written = (
+        textfile(reported.broken()) + textfile(reported.healthy()) + as_metrics(drift(Findings(), LOOKED, strict=True))
+    )
+    ours = set(re.findall(r"^# TYPE (\S+)", written, re.MULTILINE))
     rules = yaml.safe_load(alerts(reported.stack()))["groups"][0]["rules"]
     board = json.loads(dashboard(reported.stack()))
     asked = [rule["expr"] for rule in rules] + [each["expr"] for panel in board["panels"] for each in panel["targets"]]
     assert {name for text in asked for name in re.findall(r"\bllm_stack_\w+", text)} <= ours
     assert len({rule["alert"] for rule in rules}) == len(rules)
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_what_differs_and_a_look_for_drift_that_is_old_are_told() -> None:
+    rules = {rule["alert"]: rule for rule in yaml.safe_load(alerts(reported.stack()))["groups"][0]["rules"]}
+    assert rules["LlmStackDrift"]["expr"] == "llm_stack_drift_items > 0"
+    assert rules["LlmStackDriftOld"]["expr"] == "time() - llm_stack_drift_last_check_timestamp_seconds > 93600"
 
 
 def test_no_two_panels_lie_on_each_other() -> None:
@@ -283,4 +296,4 @@ def test_only_what_runs_and_has_metrics_is_scraped() -> None:
 def test_an_empty_plan_makes_files_that_are_read(tmp_path: Path) -> None:
     empty: dict[str, Any] = {"hosts": {}, "checklist": [], "summary": {}}
     assert yaml.safe_load(scrape(empty)) == {"scrape_configs": []}
-    assert len(yaml.safe_load(alerts(empty))["groups"][0]["rules"]) == 5
+    assert len(yaml.safe_load(alerts(empty))["groups"][0]["rules"]) == 7
