@@ -87,7 +87,7 @@ def judge_one(
     if found.model:
         findings += check_shape(instance, found.model)
     place = place_of(instance, host, beside)
-    identity = identity_for(instance, installed, place)
+    identity = identity_for(instance, installed, place, found.model)
     fit, measured = _measured_fit(instance, found, place, host, ledger, identity)
     if _worth_a_line(findings):
         findings += memory_findings(instance, fit, place, host)
@@ -95,6 +95,7 @@ def judge_one(
     findings += _compiler(instance, host, installed)
     return Outcome(
         instance,
+        identity,
         fit,
         tuple(findings),
         place.name if place else "",
@@ -134,14 +135,15 @@ def _difference(instance: Instance, model: Model, fit: Fit, place: Place, host: 
     return f"An earlier start corrects the estimate from {gib(before)} to {gib(after)}."
 
 
-def identity_for(instance: Instance, installed: Installed, place: Place | None) -> Identity:
-    """Name this start in the ledger."""
+def identity_for(instance: Instance, installed: Installed, place: Place | None, model: Model | None) -> Identity:
+    """Name this start in the ledger. What no revision names, others may have put there: its size tells them apart."""
+    stored = f"{model.weights.size} bytes" if model and model.weights.size is not None else ""
     share = vllm_settings(instance).utilisation
     own = place is None or place.name == MAIN_MEMORY or instance.engine != "vllm" or cache_space(instance) is not None
     budget = None if own or place is None else int(place.card.total * share)
     return identity_of(
         instance.repository or instance.folder,
-        instance.revision,
+        instance.revision or stored,
         {**instance.settings, **instance.env, "context": instance.context},
         installed.version if instance.engine == "vllm" else "",
         place.name if place else "",

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Identity
 from ansible_collections.lab.llm_stack.plugins.module_utils._lock import now
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import Finding, Outcome
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import render
@@ -18,7 +17,7 @@ PASSED = 5
 """How many of the digests that passed before a record keeps."""
 
 
-def record(outcome: Outcome, identity: Identity, backend: str, before: Mapping[str, Any] | None = None) -> bytes:
+def record(outcome: Outcome, backend: str, before: Mapping[str, Any] | None = None) -> bytes:
     """Write down that an instance passed, with the numbers it passed with.
 
     What passed ``before`` stays known: a change that does not come up is taken back, and what it leaves is clean.
@@ -33,7 +32,7 @@ def record(outcome: Outcome, identity: Identity, backend: str, before: Mapping[s
         "written": now(),
         **told(outcome),
         "backend": backend,
-        "identity": asdict(identity),
+        "identity": asdict(outcome.identity),
     }
     return json.dumps(body, indent=1).encode() + b"\n"
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Identity
 from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import NO, TIGHT, UNKNOWN, Fit
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem
 
@@ -128,10 +129,12 @@ class Outcome:
     """What the preflight says of one instance."""
 
     instance: Instance
+    identity: Identity
+    """What the ledger knows this start by."""
     fit: Fit | None
     findings: tuple[Finding, ...]
     card: str = ""
-    """The name of the card that decided, with which the ledger knows it again."""
+    """The name of the card that decided."""
     start_timeout: int = 0
     measured: str = ""
     """Which earlier start corrected the estimate, in words."""

@@ -255,11 +255,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._files import write_atomic
 from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import Host, read_host, run
+from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import identity_from
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger_host import read_ledger, record_path, recorded
 from ansible_collections.lab.llm_stack.plugins.module_utils._llama_fit import ask
 from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import Measured
-from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import identity_for, judge_all
-from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_memory import place_of
+from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import judge_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_record import record, told
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_settings import named
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import Instance, Outcome
@@ -345,12 +345,23 @@ def warn(module: AnsibleModule, outcomes: list[Outcome]) -> None:
             module.warn(render(each.problem(finding)))
 
 
-def write(outcomes: list[Outcome], installed: Installed, host: Host) -> None:
+def outdated(outcomes: list[Outcome]) -> list[Outcome]:
+    """Those whose record is of something else, or of other files in the same folder."""
+    fresh = unrecorded(outcomes)
+    return [each for each in outcomes if each in fresh or _is_of_other_files(each)]
+
+
+def _is_of_other_files(outcome: Outcome) -> bool:
+    before = identity_from(recorded(outcome.instance.record).get("identity"))
+    revision = outcome.identity.revision
+    return before is not None and revision not in ("", before.revision)
+
+
+def write(outcomes: list[Outcome], host: Host) -> None:
     """Leave a record for each of these instances."""
     for each in outcomes:
-        identity = identity_for(each.instance, installed, place_of(each.instance, host, ()))
         before = recorded(each.instance.record)
-        write_atomic(each.instance.record, record(each, identity, host.backend, before), 0o600)
+        write_atomic(each.instance.record, record(each, host.backend, before), 0o600)
 
 
 def judge(params: dict[str, Any], installed: Installed, host: Host, check: bool) -> list[Outcome]:
@@ -373,9 +384,9 @@ def main() -> None:
         outcomes = judge(params, installed, host, module.check_mode)
         warn(module, outcomes)
         refuse(module, outcomes, installed.version)
-        fresh = unrecorded(outcomes)
+        fresh = outdated(outcomes)
         if not module.check_mode:
-            write(fresh, installed, host)
+            write(fresh, host)
     except (StackError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(fresh), fit=[told(each) for each in outcomes], version=installed.version)

@@ -17,8 +17,7 @@ from ansible_collections.lab.llm_stack.plugins.module_utils._devices import Card
 from ansible_collections.lab.llm_stack.plugins.module_utils._host_facts import Host, Memory
 from ansible_collections.lab.llm_stack.plugins.module_utils._ledger import Entry, entry_of, observed
 from ansible_collections.lab.llm_stack.plugins.module_utils._memory_fit import GIB
-from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import identity_for, judge_all
-from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_memory import place_of
+from ansible_collections.lab.llm_stack.plugins.module_utils._preflight import judge_all
 from ansible_collections.lab.llm_stack.plugins.module_utils._preflight_types import CODES, Instance, Outcome
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import StackError, render
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_installed import Installed
@@ -252,7 +251,7 @@ LOG = "Model loading took 13.10 GiB memory\nAvailable KV cache memory: 8.40 GiB\
 def test_an_earlier_start_corrects_the_estimate_and_says_so(folder: Folder) -> None:
     wanted = instance(folder(), context=131072)
     assert codes(judged(wanted)) == ["context-over-memory"]
-    identity = identity_for(replace(wanted, context=1024), VLLM, place_of(wanted, ROOM, ()))
+    identity = judged(replace(wanted, context=1024)).identity
     ledger = (entry_of(identity, observed(LOG), None, 400.0, "2026-11-20T19:01:20Z"),)
     outcome = judged(wanted, ledger=ledger)
     assert (codes(outcome), outcome.verdict, outcome.start_timeout) == ([], "fits", 1200)

@@ -15,8 +15,8 @@ IDENTITY = Identity("model", "", "flags", "1", "card")
 
 
 def written(digest: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
-    outcome = Outcome(Instance("tiny", "u.service", "/m.gguf", 1, digest), None, ())
-    body: dict[str, Any] = json.loads(record(outcome, IDENTITY, "cpu", before))
+    outcome = Outcome(Instance("tiny", "u.service", "/m.gguf", 1, digest), IDENTITY, None, ())
+    body: dict[str, Any] = json.loads(record(outcome, "cpu", before))
     return body
 
 

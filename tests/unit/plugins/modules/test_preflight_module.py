@@ -199,6 +199,26 @@ def test_the_ledger_is_used(run: Run, home: Path) -> None:
     assert result["measured"].startswith("An earlier start corrects the estimate from 1.8")
 
 
+def test_the_ledger_tells_nothing_of_other_files_in_the_same_folder(run: Run, home: Path) -> None:
+    test_the_ledger_is_used(run, home)
+    weights = home / "model/model.safetensors"
+    header = {"lm_head.weight": {"dtype": "BF16", "shape": [1 << 20], "data_offsets": [0, 2 << 20]}}
+    content = json.dumps(header).encode()
+    weights.write_bytes(len(content).to_bytes(8, "little") + content + bytes(2 << 20))
+    result = run(digest="88bb")
+    told = result["fit"][0]
+    assert (told["measured"], told["start_timeout"], told["fit"]["needs"][0]["amount"]["most"]) == ("", 900, 2 << 20)
+    # What the next start takes is written down for these files.
+    assert result["changed"] is True
+    record = json.loads((home / f"state/preflight/{UNIT}.json").read_text())
+    assert record["identity"]["revision"] == "2097152 bytes"
+
+
+def test_files_of_a_commit_are_known_by_it(run: Run, home: Path) -> None:
+    run(revision="c0ffee")
+    assert json.loads((home / f"state/preflight/{UNIT}.json").read_text())["identity"]["revision"] == "c0ffee"
+
+
 def test_an_edited_ledger_stops_nothing(run: Run, home: Path) -> None:
     (home / "state").mkdir()
     (home / "state/ledger.json").write_text("{")
