@@ -65,7 +65,7 @@ def read_config(path: str, config: Mapping[str, Any], tokenizer: Mapping[str, An
     shape = Shape(
         architecture=_architecture(config),
         layers=reader.layers,
-        hidden=reader.number("hidden_size", "n_embd", "d_model"),
+        hidden=reader.count("hidden_size", "n_embd", "d_model"),
         heads=reader.number("num_attention_heads", "n_head", "n_heads", "num_heads", default=1),
         vocabulary=reader.optional("vocab_size") or None,
         context=_context(reader, tokenizer or {}),
@@ -104,10 +104,17 @@ class _Reader:
             refuse(self.path, f"does not say what {names[0]} is.", "Name the folder of a language model.")
         return value
 
+    def count(self, *names: str, default: int | None = None) -> int:
+        """Give the first of these that is set, which must not be nought."""
+        value = self.number(*names, default=default)
+        if value < 1:
+            refuse(self.path, f"says that {names[0]} is 0, which no language model has.")
+        return value
+
     @property
     def layers(self) -> int:
         """How many layers the model has."""
-        count = self.number("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+        count = self.count("num_hidden_layers", "n_layer", "n_layers", "num_layers")
         if count > _MAX_LAYERS:
             refuse(self.path, f"speaks of {count} layers; more than {_MAX_LAYERS} are not believed.")
         return count
@@ -208,13 +215,12 @@ def _group(reader: _Reader, kind: str, layers: int) -> Attention:
     latent = reader.optional("kv_lora_rank")
     if latent:
         return Attention(layers, 1, latent + reader.number("qk_rope_head_dim", default=0), 0, shared=True)
-    heads = reader.number("num_attention_heads", "n_head", "n_heads", "num_heads")
-    kept = reader.optional("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
-    if kept is None:
-        kept = 1 if reader.config.get("multi_query") is True else heads
+    heads = reader.count("num_attention_heads", "n_head", "n_heads", "num_heads")
+    alike = 1 if reader.config.get("multi_query") is True else heads
+    kept = reader.count("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", default=alike)
     size = reader.optional("head_dim", "kv_channels", "attention_head_dim")
     if size is None:
-        size = reader.number("hidden_size", "n_embd", "d_model") // max(heads, 1)
+        size = reader.count("hidden_size", "n_embd", "d_model") // heads
     window = reader.optional("sliding_window", "attention_chunk_size") if kind != "full" else None
     return Attention(layers, kept, size, size, window, at_most=kind == "unsure")
 

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import Problem, nearest
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_evidence import Evidence
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_family import DEGRADED, NATIVE, NONE
-from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_types import VERDICTS, Choice, Setting
+from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_types import (
+    NOWHERE,
+    VERDICTS,
+    Choice,
+    Setting,
+)
 from ansible_collections.lab.llm_stack.plugins.module_utils._tool_calling_usable import unusable, unusable_reasoning
 from ansible_collections.lab.llm_stack.plugins.module_utils._vllm_parsers import Registry
 
@@ -23,7 +28,7 @@ def check(
     """Give the reasons to refuse a model; ``path`` is where it is declared, such as llm_stack_models.tiny."""
     found = [*_accepted(path, setting), *_parser(path, setting, registry, files)]
     # What a refused parser would have meant for the promise is not known.
-    found += [] if found else _promise(path, tools, setting, choice)
+    found += [] if found else _promise(path, tools, setting, choice, files)
     return [*found, *_reasoning(path, setting, registry, files)]
 
 
@@ -58,11 +63,13 @@ def _reasoning(path: str, setting: Setting, registry: Registry, files: Evidence 
         )
 
 
-def _promise(path: str, tools: bool, setting: Setting, choice: Choice) -> Iterator[Problem]:
+def _promise(path: str, tools: bool, setting: Setting, choice: Choice, files: Evidence | None) -> Iterator[Problem]:
     if not tools or choice.verdict == NATIVE or _suffices(setting.accept_tools, choice.verdict):
         return
     reasons = [each.text for each in choice.reasons]
     remedy = f"Declare another model, set tools: false, or accept it by name: vllm: {{accept_tools: {choice.verdict}}}."
+    if files is None and any(each.source == NOWHERE for each in choice.reasons):
+        remedy = f"Name the parser in {path}.vllm.tool_call_parser: the host's own files are held against it.\n{remedy}"
     wrong = f"is more than this model keeps: {_KEEPS[choice.verdict]}"
     yield Problem(f"{path}.tools", True, wrong, "\n".join([*reasons, remedy]))
 

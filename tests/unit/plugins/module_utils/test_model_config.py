@@ -249,6 +249,8 @@ def test_how_the_checkpoint_is_quantised(written: object, expected: Quantisation
         pytest.param({**SMALL, "hidden_size": None}, "does not say what hidden_size is.", id="no size"),
         pytest.param({**SMALL, "num_hidden_layers": "two"}, "says that num_hidden_layers is 'two', which", id="a word"),
         pytest.param({**SMALL, "num_hidden_layers": 10**9}, "speaks of 1000000000 layers;", id="layers without end"),
+        pytest.param({**SMALL, "num_attention_heads": 0}, "says that num_attention_heads is 0, which", id="no heads"),
+        pytest.param({**SMALL, "num_key_value_heads": 0}, "says that num_key_value_heads is 0, which", id="no cache"),
     ],
 )
 def test_what_cannot_be_read_is_refused(written: Mapping[str, Any], message: str) -> None:

@@ -184,6 +184,7 @@ REFUSED = [
         {"tools": True},
         ".tools: true is more than this model keeps: it calls no tools.\n"
         "    Neither its files nor its name tell which parser reads its calls.\n"
+        "    Name the parser in llm_stack_models.m.vllm.tool_call_parser: the host's own files are held against it.\n"
         "    Declare another model, set tools: false, or accept it by name: vllm: {accept_tools: none}.",
         id="tools of a model that nobody knows",
     ),
