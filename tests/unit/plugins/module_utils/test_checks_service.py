@@ -57,6 +57,18 @@ def test_a_process_has_to_be_up_for_as_long_as_it_can_have_been(
     assert bool(verdict.remedy) == (state != PASS)
 
 
+@pytest.mark.parametrize(
+    ("running", "state"),
+    [
+        pytest.param(unit(60), PASS, id="somebody started it anew"),
+        pytest.param(unit(60, restarts=5), FAIL, id="it ends again and again"),
+        pytest.param(unit(7200, restarts=5), WARN, id="it did, and stays up now"),
+    ],
+)
+def test_what_ended_by_itself_can_be_asked_for_alone(running: Unit, state: str) -> None:
+    assert judge_uptime({"by_itself": True}, running, Times(1e6, 3000)).state == state
+
+
 def test_the_least_uptime_is_the_users_choice() -> None:
     assert judge_uptime({"min_uptime": 30}, unit(60), Times(1e6, None)).state == PASS
 
