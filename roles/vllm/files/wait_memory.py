@@ -26,12 +26,12 @@ from typing import NamedTuple
 PAUSE_SECONDS = 1.0
 GIB = 1 << 30
 VISIBLE = {"cuda": ["CUDA_VISIBLE_DEVICES"], "rocm": ["HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"]}
-QUERY = ["nvidia-smi", "--query-gpu=index,uuid,memory.total,memory.free", "--format=csv,noheader,nounits"]
+QUERY = ["nvidia-smi", "--query-gpu=index,uuid,memory.used,memory.free", "--format=csv,noheader,nounits"]
 HOLDERS = ["nvidia-smi", "--query-compute-apps=gpu_uuid,pid,used_memory", "--format=csv,noheader,nounits"]
 
 
 class Card(NamedTuple):
-    """A place for memory, in bytes."""
+    """A place for memory, in bytes; ``total`` is what programs can have of it."""
 
     name: str
     total: int
@@ -49,10 +49,14 @@ def printed(command: list[str]) -> str:
 
 
 def nvidia(text: str) -> list[Card]:
-    """Read lines of index, uuid, total and free MiB; a card in parts (MIG) tells no numbers and is left out."""
+    """Read lines of index, uuid, used and free MiB; a card in parts (MIG) tells no numbers and is left out.
+
+    Their sum is what CUDA tells vLLM as the total. memory.total is more, by what the driver keeps for itself.
+    """
     rows = [re.split(r",\s*", line.strip()) for line in text.splitlines()]
     numbers = [row for row in rows if len(row) == 4 and row[2].isdigit() and row[3].isdigit()]
-    return [Card(f"card {row[0]}", int(row[2]) << 20, int(row[3]) << 20, row[1]) for row in numbers]
+    sizes = [(row, int(row[2]) << 20, int(row[3]) << 20) for row in numbers]
+    return [Card(f"card {row[0]}", used + free, free, row[1]) for row, used, free in sizes]
 
 
 def amd(text: str) -> list[Card]:
@@ -75,8 +79,12 @@ def chosen(cards: list[Card], backend: str, count: int) -> list[Card]:
     if visible is None:
         return cards[:count]
     words = [word.strip() for word in visible.split(",") if word.strip()]
-    named = [card for word in words for card in cards if word in (card.name[5:], card.uuid)]
-    return named[:count]
+    return [card for word in words for card in cards if is_meant(card, word)][:count]
+
+
+def is_meant(card: Card, word: str) -> bool:
+    """Whether a word means this card: its index, or as much of its uuid as tells it from others."""
+    return word == card.name[5:] or (len(word) > 4 and card.uuid.startswith(word))
 
 
 def main_memory(text: str) -> list[Card]:

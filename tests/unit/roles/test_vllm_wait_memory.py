@@ -14,7 +14,8 @@ from types import ModuleType
 
 import pytest
 
-CARDS = "0, GPU-aa, 24564, 23000\n1, GPU-bb, 24564, 2000\n"
+# Index, uuid, used and free MiB; of 24564 MiB the driver keeps some for itself.
+CARDS = "0, GPU-aaaabbbb-1, 1179, 23000\n1, GPU-ccccdddd-1, 22179, 2000\n"
 ROCM = """WARNING: AMD GPU device(s) is/are in a low-power state
 {"card0": {"VRAM Total Memory (B)": "17163091968", "VRAM Total Used Memory (B)": "163091968"}, "system": {}}"""
 
@@ -52,7 +53,7 @@ def nvidia(host: Path) -> None:
     tool(
         host,
         "nvidia-smi",
-        f'case $1 in --query-gpu*) cat {host}/answer ;; *) echo "GPU-bb, {os.getpid()}, 22000" ;; esac',
+        f'case $1 in --query-gpu*) cat {host}/answer ;; *) echo "GPU-ccccdddd-1, {os.getpid()}, 22000" ;; esac',
     )
 
 
@@ -64,15 +65,30 @@ def test_a_card_that_is_free_is_not_waited_for(root: Path, host: Path) -> None:
 def test_a_card_that_others_hold_is_named_with_its_holder(root: Path, host: Path) -> None:
     nvidia(host)
     status, said = wait(root, host, "cuda", "0.92", "2", "0")
-    wanted = "card 1 has 2.0 GiB of 24.0 GiB free, and 22.1 GiB are wanted"
+    wanted = "card 1 has 2.0 GiB of 23.6 GiB free, and 21.7 GiB are wanted"
     assert status == 1
     assert said.startswith(f"wait_memory.py: after 0 s {wanted}; held by pid {os.getpid()} (")
     assert said.endswith(", 22000 MiB).")
 
 
+def test_the_share_is_of_what_programs_can_have(root: Path, host: Path) -> None:
+    """memory.total has what the driver keeps for itself, which CUDA's own total, the one vLLM asks for, has not."""
+    tool(
+        host,
+        "nvidia-smi",
+        """case $1 in
+        *compute-apps*) ;;
+        *memory.total*) echo '0, GPU-aaaabbbb-1, 24564, 23679' ;;
+        *) echo '0, GPU-aaaabbbb-1, 500, 23679' ;;
+    esac""",
+    )
+    assert wait(root, host, "cuda", "0.97", "1", "0") == (0, "wait_memory.py: the memory is free, after 0 s.")
+    assert wait(root, host, "cuda", "0.98", "1", "0")[0] == 1
+
+
 def test_it_goes_on_as_soon_as_the_memory_is_back(root: Path, host: Path) -> None:
     nvidia(host)
-    (host / "answer").write_text("0, GPU-aa, 24564, 100\n")
+    (host / "answer").write_text("0, GPU-aaaabbbb-1, 24079, 100\n")
     body = f"import time; time.sleep(1.5); open({str(host / 'answer')!r}, 'w').write({CARDS!r})"
     release = subprocess.Popen([sys.executable, "-c", body])
     begin = time.monotonic()
@@ -92,7 +108,7 @@ def test_main_memory_is_asked_of_the_kernel(root: Path, host: Path) -> None:
     "body",
     [
         pytest.param("exit 9", id="a driver that fails"),
-        pytest.param("echo '0, GPU-aa, [N/A], [N/A]'", id="a card in parts"),
+        pytest.param("echo '0, GPU-aaaabbbb-1, [N/A], [N/A]'", id="a card in parts"),
         pytest.param("echo", id="no card"),
     ],
 )
@@ -114,7 +130,17 @@ def test_cards_of_amd(root: Path, host: Path) -> None:
 
 @pytest.mark.parametrize(
     ("variable", "status"),
-    [("0", 0), ("1", 1), ("GPU-bb", 1), ("1,0", 1), ("", 0), ("MIG-1", 0)],
+    [
+        ("0", 0),
+        ("1", 1),
+        ("GPU-ccccdddd-1", 1),
+        ("GPU-ccccdd", 1),
+        ("GPU-aaaabb", 0),
+        ("1,0", 1),
+        ("", 0),
+        ("MIG-1", 0),
+        ("GPU-", 0),
+    ],
 )
 def test_only_the_cards_it_will_see_count(root: Path, host: Path, variable: str, status: int) -> None:
     nvidia(host)
