@@ -22,10 +22,12 @@ STEPS: Mapping[str, str] = {
     "routes": "in the test of the model, through the gateway",
     "record": "while it was written down",
     "lost": "at some time",
+    "unreached": "before anything was touched",
 }
 """The steps of a swap, in order, as the end of 'it failed ...'."""
 
-_SILENCE = {"msg": "it does not answer any more"}
+_UNTOUCHED = ("preflight", "unreached")
+_SILENCE = {"lost": {"msg": "it does not answer any more"}, "unreached": {"msg": "it does not answer"}}
 
 
 def announcement(swap: Swap) -> str:
@@ -50,15 +52,18 @@ def report(
     outage: float = 0.0,
     away: float = 0.0,
     predicted: bool = False,
+    touched: bool = True,
 ) -> str:
     """Say what came of a swap, and how to take it back.
 
     ``outage`` is for how many seconds the slot served nothing, ``away`` for how many the gateway asked others.
-    Where it is only ``predicted``, nothing has been touched or tested.
+    Where it is only ``predicted``, nothing has been touched or tested. Where it was not ``touched``, the preflight did
+    not end well on every host, and nothing followed it.
     ``faults`` are what failed on the way there, ``back`` on the way back; each has ``step``, ``host`` and ``answer``,
     which is the result of the task that failed.
     """
-    faults = [*faults, *({"step": "lost", "host": host, "answer": _SILENCE} for host in lost)]
+    silent = "lost" if touched else "unreached"
+    faults = [*faults, *({"step": silent, "host": host, "answer": _SILENCE[silent]} for host in lost)]
     back = [*back, *(fault for fault in faults if fault["step"] == "lost" and fault["host"] in swap["hosts"])]
     if not faults:
         return "\n".join(_predicted(swap) if predicted else _done(swap, outage, away))
@@ -93,6 +98,8 @@ def _headline(swap: Swap, faults: Sequence[Fault], back: Sequence[Fault]) -> str
     enters, leaves, slot = swap["enters"], swap["leaves"], swap["slot"]
     if faults[0]["step"] == "preflight":
         return f"{enters} cannot take the slot {slot}, and was refused before anything was touched."
+    if faults[0]["step"] == "unreached":
+        return f"{enters} cannot take the slot {slot}, because a host does not answer. Nothing was touched."
     if not swap["changes"]:
         return f"{enters} does not serve as declared."
     if back:
@@ -120,7 +127,7 @@ def _only_back(faults: Sequence[Fault], back: Sequence[Fault]) -> list[Fault]:
 
 
 def _end(swap: Swap, faults: Sequence[Fault], outage: float, away: float) -> Iterator[str]:
-    if faults[0]["step"] == "preflight":
+    if faults[0]["step"] in _UNTOUCHED:
         yield "Nothing that runs was changed on any host."
         return
     yield _seconds(swap, outage, away)

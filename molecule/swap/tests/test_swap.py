@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from subprocess import Popen
 
@@ -33,6 +34,18 @@ def serving(stack: Stack, slot: Iterable[str] = SLOT) -> list[str]:
 def killing(stack: Stack, name: str) -> Popen[str]:
     """Kill the server of a model as soon as it has a process."""
     return stack.when(f'pid=$({MAIN_PID.format(name)}) && [ "$pid" != 0 ]', "kill -9 $pid && echo killed")
+
+
+@contextlib.contextmanager
+def unreachable(inventory: Path, host: str) -> Iterator[None]:
+    """Let no new connection reach a host, and none that is kept open be used."""
+    options = inventory / f"host_vars/{host}/unreachable.yml"
+    options.parent.mkdir(parents=True, exist_ok=True)
+    options.write_text('ansible_ssh_common_args: "-o ProxyCommand=false -o ControlPath=none"\n')
+    try:
+        yield
+    finally:
+        options.unlink()
 
 
 def unit(name: str) -> str:
@@ -190,6 +203,23 @@ def test_what_fails_on_one_host_brings_the_model_before_back_on_both(coder: Stac
     assert "\nswap, " not in said, said
     assert [serving(host, PAIR) for host in (coder, far)] == [["left"], ["left"]]
     assert (chosen(inventory), orphans(coder), orphans(far)) == ({}, "", "")
+    assert_clean()
+
+
+def test_a_host_that_cannot_be_reached_leaves_the_others_untouched(coder: Stack, far: Stack, inventory: Path) -> None:
+    running = [(coder, unit("left")), (far, unit("left")), (coder, coder.slot())]
+    before = [host.show(each)["InvocationID"] for host, each in running]
+    with unreachable(inventory, "swap-far"), unbroken(coder, ALIVE, *PAIR):
+        played = swap("right")
+    assert played.code != 0, played.output
+    assert told(played) == (
+        "right cannot take the slot pair, because a host does not answer. Nothing was touched.\n"
+        "swap-far, before anything was touched: it does not answer\n"
+        "Nothing that runs was changed on any host."
+    )
+    assert "TASK [Take the step preflight]" in played.output
+    assert re.findall(r"TASK \[Take the step (?!preflight)", played.output) == []
+    assert ([host.show(each)["InvocationID"] for host, each in running], chosen(inventory)) == (before, {})
     assert_clean()
 
 

@@ -225,6 +225,27 @@ ENGINE = {"step": "engine", "host": "gpu-01", "answer": {"msg": CAUSE}}
         ),
         pytest.param(
             PAIR,
+            {"lost": ["gpu-02"], "touched": False, "away": 2.0},
+            "dolphin cannot take the slot gpu, because a host does not answer. Nothing was touched.\n"
+            "gpu-02, before anything was touched: it does not answer\n"
+            "Nothing that runs was changed on any host.",
+            id="a host could not be reached",
+        ),
+        pytest.param(
+            PAIR,
+            {
+                "faults": [{"step": "preflight", "host": "gpu-01", "answer": {"msg": "It does not fit."}}],
+                "lost": ["gpu-02"],
+                "touched": False,
+            },
+            "dolphin cannot take the slot gpu, and was refused before anything was touched.\n"
+            "gpu-01, before anything was touched: It does not fit.\n"
+            "gpu-02, before anything was touched: it does not answer\n"
+            "Nothing that runs was changed on any host.",
+            id="one host refused it, and one could not be reached",
+        ),
+        pytest.param(
+            PAIR,
             {"faults": [ENGINE], "back": [{"step": "test", "host": "gpu-01", "answer": {}}]},
             "dolphin did not take the slot gpu, and not everything is back as it was.\n"
             f"gpu-01, while the one made way for the other: {CAUSE}\n"
