@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
+import pwd
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.lab.llm_stack.plugins.module_utils import _files
+from ansible_collections.lab.llm_stack.plugins.module_utils import _files, _lock
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import Item
 
 MOST_REASONS = 5
+NOTE = ".llm-stack-lock.json"
+"""Where who installs in a directory is noted meanwhile; the lock itself is the kernel's."""
 
 
 class InstallError(Exception):
@@ -146,14 +150,40 @@ def diff(found: Iterable[Item]) -> list[dict[str, str]]:
 
 @contextlib.contextmanager
 def locked(directory: str, timeout: float) -> Iterator[None]:
-    """Hold the lock of a directory; wait for another run up to timeout seconds."""
+    """Hold the lock of a directory, with a note of who does; wait for another run up to timeout seconds."""
     _files.make_dirs(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _acquire(descriptor, directory, timeout)
-        yield
+        with _noted(directory):
+            yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _noted(directory: str) -> Iterator[None]:
+    """Keep a note of who is at work here; without one, as on a full disk, the work goes on all the same."""
+    path = os.path.join(directory, NOTE)
+    with contextlib.suppress(OSError):
+        _files.remove(path)
+        record = _lock.record_of(os.path.basename(directory), _account())
+        _files.write_atomic(path, json.dumps(record).encode(), 0o600)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _account() -> str:
+    """Who runs this, as far as the host knows: the account before sudo, and where it was logged in from."""
+    try:
+        name = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    address = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    return f"{name} from {address}" if address else name
 
 
 def _acquire(descriptor: int, directory: str, timeout: float) -> None:
@@ -163,8 +193,10 @@ def _acquire(descriptor: int, directory: str, timeout: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         if time.monotonic() > limit:
+            holder = _lock.noted(os.path.join(directory, NOTE))
+            who = f"\n    {holder}." if holder else ""
             raise InstallError(
-                f"{directory}: another run has been installing here for more than {timeout:g} s.\n"
+                f"{directory}: another run has been installing here for more than {timeout:g} s.{who}\n"
                 "    Wait for it to end, or end it, and run again. Nothing was changed."
             )
         time.sleep(0.2)

@@ -42,11 +42,26 @@ def held(path: str, name: str, holder: str, breaking: str = "", patience: float 
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
         if not _taken(file, GLANCE):
             _break_or_refuse(file, breaking, patience)
-        _write(file, {"id": secrets.token_hex(4), "name": name, "holder": holder, "pid": os.getpid(), "since": now()})
+        _write(file, record_of(name, holder))
         try:
             yield
         finally:
             _write(file, {})
+
+
+def record_of(name: str, holder: str) -> dict[str, Any]:
+    """Who holds a lock from now on: ``holder``, for what ``name`` says."""
+    return {"id": secrets.token_hex(4), "name": name, "holder": holder, "pid": os.getpid(), "since": now()}
+
+
+def noted(path: str) -> str:
+    """Say whom the record at this path names; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = _read(file)
+    except OSError:
+        return ""
+    return _who(record) if record else ""
 
 
 def stamp(path: str) -> tuple[int, int]:

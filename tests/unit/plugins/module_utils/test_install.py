@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import pwd
+import re
 import subprocess
 import sys
 import threading
@@ -128,14 +131,54 @@ def test_the_items_say_what_will_be_done(shelf: Shelf) -> None:
     ]
 
 
-def test_a_second_run_waits_and_then_says_for_whom(shelf: Shelf) -> None:
-    waiting = _install.locked(shelf.directory, 0.3)
-    with _install.locked(shelf.directory, 1), pytest.raises(InstallError) as refusal:
-        waiting.__enter__()
-    assert str(refusal.value) == (
+def refusal(shelf: Shelf) -> str:
+    with pytest.raises(InstallError) as caught, _install.locked(shelf.directory, 0.3):
+        pytest.fail("two runs install in one directory")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "who"),
+    [
+        ({"SUDO_USER": "ada"}, "ada"),
+        ({"SUDO_USER": "ada", "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.11 22"}, "ada from 192.0.2.7"),
+        ({}, pwd.getpwuid(os.getuid()).pw_name),
+    ],
+)
+def test_a_second_run_waits_and_then_says_for_whom(
+    shelf: Shelf, environment: dict[str, str], who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SUDO_USER", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with _install.locked(shelf.directory, 1):
+        told = refusal(shelf)
+    assert re.sub(r"20\S+Z", "NOW", told) == (
         f"{shelf.directory}: another run has been installing here for more than 0.3 s.\n"
+        f"    litellm: {who}, pid {os.getpid()}, since NOW.\n"
         "    Wait for it to end, or end it, and run again. Nothing was changed."
     )
+    assert os.listdir(shelf.directory) == []
+
+
+def test_a_lock_without_a_note_is_a_lock(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_files, "write_atomic", full)
+    with _install.locked(shelf.directory, 1):
+        told = refusal(shelf)
+    assert "more than 0.3 s.\n    Wait for it to end" in told
+
+
+def test_the_note_of_a_killed_run_names_nobody_later(shelf: Shelf) -> None:
+    os.makedirs(shelf.directory)
+    note = Path(shelf.directory, _install.NOTE)
+    note.write_text('{"id": "0", "name": "litellm", "holder": "bob", "pid": 1, "since": "2026-01-01T00:00:00Z"}')
+    with _install.locked(shelf.directory, 1):
+        assert "bob" not in refusal(shelf)
+    assert not note.exists()
 
 
 def test_a_second_run_goes_on_when_the_first_has_ended(shelf: Shelf) -> None:
