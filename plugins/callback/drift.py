@@ -16,7 +16,8 @@ description:
   - Collects the differences that the modules of this collection find, and what could not be looked at.
   - At the end of a run it prints them, writes them as JSON, Markdown, JUnit and metrics, and sets the exit status.
   - The exit status is 0 where nothing differs, 10 where something does, 11 where nothing does but something could not
-    be checked. A run that failed keeps Ansible's 2, one with unreachable hosts its 4.
+    be checked, 1 where the report could not be made or written. A run that failed keeps Ansible's 2, one with
+    unreachable hosts its 4.
   - It acts on playbooks named C(drift.yml) alone, so that it may stay enabled.
 requirements:
   - C(callbacks_enabled) has to name it.
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from ansible.playbook import Playbook
 
 PLAYBOOK = "drift.yml"
+NO_REPORT = 1
+"""The exit status where what was found could not be reported whole."""
 
 
 class CallbackModule(CallbackBase):
@@ -73,6 +76,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         self._active = Path(str(playbook._file_name)).name == PLAYBOOK
+        # Ansible copies each result for every callback that is not.
+        self.disabled = not self._active
 
     def _collect(self, result: CallbackTaskResult, state: str) -> None:
         if not self._active:
@@ -106,15 +111,33 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         if not self._active:
             return
+        try:
+            status = self._report()
+        except Exception as error:  # noqa: BLE001 - Ansible makes a warning of it, and the run would seem clean
+            self._display.error(
+                f"What differs could not be reported: {type(error).__name__}: {error}. That is a fault of this collection."
+            )
+            status = NO_REPORT
+        failed = any(stats.summarize(host)[key] for host in stats.processed for key in ("failures", "unreachable"))
+        if status and not failed:
+            raise SystemExit(status)
+
+    def _report(self) -> int:
+        """Show the report, then write it, and give the exit status."""
         from ansible_collections.lab.llm_stack.plugins.module_utils import _drift, _drift_text
 
         generated = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         data = _drift.report(_drift.findings(self._events), generated, bool(self.get_option("strict")))
-        self._write(data, _drift_text)
         self._display.display("\n" + _drift_text.table(data))
-        failed = any(stats.summarize(host)[key] for host in stats.processed for key in ("failures", "unreachable"))
-        if data["exit"] and not failed:
-            raise SystemExit(data["exit"])
+        try:
+            self._write(data, _drift_text)
+        except OSError as error:
+            self._display.error(
+                f"The reports could not be written: {error}. Those that lie there may be of an earlier run. "
+                "Make room there, or name another directory with LLM_STACK_REPORTS."
+            )
+            return NO_REPORT
+        return int(data["exit"] or 0)
 
     def _write(self, data: dict[str, Any], text: ModuleType) -> None:
         directory = Path(self.get_option("directory"))

@@ -65,6 +65,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         self._active = Path(str(playbook._file_name)).name == PLAYBOOK
+        # Ansible copies each result for every callback that is not.
+        self.disabled = not self._active
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         from ansible_collections.lab.llm_stack.plugins.module_utils._exit_status import PROBE
