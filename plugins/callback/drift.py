@@ -114,9 +114,8 @@ class CallbackModule(CallbackBase):
         try:
             status = self._report()
         except Exception as error:  # noqa: BLE001 - Ansible makes a warning of it, and the run would seem clean
-            self._display.error(
-                f"What differs could not be reported: {type(error).__name__}: {error}. That is a fault of this collection."
-            )
+            words = f"{type(error).__name__}: {error}"
+            self._display.error(f"What differs could not be reported, which is a fault of this collection: {words}.")
             status = NO_REPORT
         failed = any(stats.summarize(host)[key] for host in stats.processed for key in ("failures", "unreachable"))
         if status and not failed:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ansible_collections.lab.llm_stack.plugins.module_utils import _drift_reach
+from ansible_collections.lab.llm_stack.plugins.module_utils._drift_blame import CORRECTIVE
 from ansible_collections.lab.llm_stack.plugins.module_utils._problems import count
 
 SCHEMA = "lab.llm_stack.drift/1"
 
-CLEAN, DRIFT, INCOMPLETE, FAILED = "clean", "drift", "incomplete", "failed"
+VERDICTS = CLEAN, DRIFT, INCOMPLETE, FAILED = "clean", "drift", "incomplete", "failed"
 EXIT = {CLEAN: 0, DRIFT: 10, INCOMPLETE: 11}
 """The exit status of each verdict; a run that failed keeps Ansible's own, 2 or 4."""
 
@@ -25,8 +27,12 @@ PROBE = "lab.llm_stack.probe"
 PREFLIGHT = "lab.llm_stack.preflight"
 SERVICE = "lab.llm_stack.service"
 SOURCE = "lab.llm_stack.source_info"
-_BEFORE_ANSWERS = ("answer-unit_active", "answer-port_owner")
-_OF_SERVICES = ("not-active", "not-enabled", "active", "enabled", "stale-process", "foreign-port-owner", "user-manager")
+NOBODY = {
+    "host": "all",
+    "what": "the hosts of the stack",
+    "why": "none was compared with the declaration; the engines' groups are empty, or --limit or --tags left all out",
+    "state": "failed",
+}
 FIELDS = ("host", "kind", "subject", "expected", "actual", "blame", "since", "remedy")
 
 Row = Mapping[str, Any]
@@ -68,32 +74,36 @@ class Findings:
     unchecked: tuple[dict[str, str], ...] = ()
     failed: bool = False
     rules: tuple[Rule, ...] = field(default_factory=tuple)
+    asked: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """For each host the checks, as the plan has them, that its probe looked at."""
 
 
 def findings(events: Sequence[Event]) -> Findings:
     """Put together what all tasks on all hosts found."""
-    items = [*(item for event in events for item in _items(event)), *_commits(events)]
+    items = [item for event in events for item in _items(event)]
+    asked = _asked(events)
     # What is missing is told twice where the step that installs it was predicted as well.
     installed = {(item["host"], item["subject"]) for item in items if not item["kind"].startswith("missing-")}
-    # What a probe looks at before it speaks to anybody is told better by whoever compares the services.
-    compared = {item["host"] for item in items if item["kind"] in _OF_SERVICES}
     # Where another run was at work, what answers is neither as declared nor a difference.
     busy = {event.host for event in events if event.action == SERVICE and event.result.get("unchecked")}
     items = [
         item
         for item in items
         if not (item["kind"].startswith("missing-") and (item["host"], item["subject"]) in installed)
-        and not (item["kind"] in _BEFORE_ANSWERS and item["host"] in compared)
         and not (item["kind"].startswith("answer-") and item["host"] in busy)
+        and not _drift_reach.told_by_service(item, items, asked.get(item["host"], ()))
     ]
+    items = [*_drift_reach.blamed(items), *_commits(events)]
+    looked = any(_checked(event) for event in events if event.action != SOURCE)
     return Findings(
         hosts=frozenset(event.host for event in events if _counted(event)),
         checked=sum(_checked(event) for event in events),
         # What belongs to the account each role tells, in its own words.
         items=tuple({(item["host"], item["kind"], item["subject"]): item for item in reversed(items)}.values())[::-1],
-        unchecked=tuple(each for event in events for each in _unchecked(event)),
+        unchecked=tuple(each for event in events for each in _unchecked(event)) or (() if looked else (NOBODY,)),
         failed=any(event.state in ("failed", "unreachable") for event in events),
         rules=tuple(rule for event in events for rule in _rules(event)),
+        asked=asked,
     )
 
 
@@ -108,7 +118,8 @@ def report(found: Findings, generated: str, strict: bool) -> dict[str, Any]:
             ignored.append({**item, "reason": rule.reason, "until": rule.until})
         else:
             items.append(item)
-    verdict = _verdict(found, items, strict)
+    unchecked = _drift_reach.without_the_ignored(found.unchecked, ignored, found.asked)
+    verdict = _verdict(found, items, unchecked, strict)
     return {
         "schema": SCHEMA,
         "generated": generated,
@@ -117,7 +128,7 @@ def report(found: Findings, generated: str, strict: bool) -> dict[str, Any]:
         "checked": found.checked,
         "hosts": sorted(found.hosts),
         "items": sorted(items, key=_order),
-        "unchecked": list(found.unchecked),
+        "unchecked": [{key: each[key] for key in NOBODY} for each in unchecked],
         "ignored": sorted(ignored, key=_order),
         "expired": [_as_dict(rule) for rule in found.rules if rule.until < today],
         "unused": [_as_dict(rule) for rule in valid if not any(rule.covers(item) for item in found.items)],
@@ -133,12 +144,13 @@ def headline(data: Row) -> str:
     return f"{looked}: {', '.join([found, *more])}"
 
 
-def _verdict(found: Findings, items: Sequence[Row], strict: bool) -> str:
+def _verdict(found: Findings, items: Sequence[Row], unchecked: Sequence[Row], strict: bool) -> str:
     if found.failed:
         return FAILED
     if items:
         return DRIFT
-    return INCOMPLETE if found.unchecked and strict else CLEAN
+    # Who looked at nothing at all knows nothing, however little he minds gaps.
+    return INCOMPLETE if NOBODY in unchecked or (unchecked and strict) else CLEAN
 
 
 def _order(item: Row) -> tuple[str, ...]:
@@ -205,7 +217,7 @@ def _answer(check: Row) -> Row:
         "subject": check["id"],
         "expected": check["title"],
         "actual": actual,
-        "blame": "corrective",
+        "blame": CORRECTIVE,
         "remedy": check.get("remedy") or "deploy",
     }
 
@@ -216,25 +228,40 @@ def _item(event: Event, told: Row) -> dict[str, str]:
 
 
 def _unchecked(event: Event) -> Iterator[dict[str, str]]:
+    """Yield what one task could not look at; for a check with its ``id``."""
+    row = {"host": event.host, "what": event.task, "state": event.state}
     if event.state in ("failed", "unreachable"):
-        yield {"host": event.host, "what": event.task, "why": str(event.result.get("msg", event.state))}
+        yield {**row, "why": str(event.result.get("msg", event.state))}
     elif event.state == "skipped" and "check mode" in str(event.result.get("msg", "")):
-        yield {"host": event.host, "what": event.task, "why": str(event.result["msg"])}
+        yield {**row, "why": str(event.result["msg"])}
     elif event.action == PROBE:
         for each in event.result.get("results", ()):
             if each["state"] == "skipped":
-                yield {
-                    "host": event.host,
-                    "what": str(each["title"]),
-                    "why": str(each.get("cause") or each["evidence"]),
-                }
+                why = str(each.get("cause") or each["evidence"])
+                yield {**row, "what": str(each["title"]), "why": why, "state": "skipped", "id": str(each["id"])}
     else:
         told = event.result.get("unchecked")
         for each in told if isinstance(told, list) else ():
-            yield {"host": event.host, "what": str(each["what"]), "why": str(each["why"])}
+            yield {**row, "what": str(each["what"]), "why": str(each["why"]), "state": "skipped"}
+
+
+def _plans(event: Event) -> Iterator[Row]:
+    facts = event.result.get("ansible_facts")
+    plan = facts.get("llm_stack_plan") if isinstance(facts, Mapping) else None
+    if isinstance(plan, Mapping):
+        yield plan
 
 
 def _rules(event: Event) -> Iterable[Rule]:
-    facts = event.result.get("ansible_facts")
-    plan = facts.get("llm_stack_plan") if isinstance(facts, Mapping) else None
-    return [Rule(**each) for each in plan.get("drift_ignore", ())] if isinstance(plan, Mapping) else []
+    return [Rule(**each) for plan in _plans(event) for each in plan.get("drift_ignore", ())]
+
+
+def _asked(events: Sequence[Event]) -> dict[str, list[Row]]:
+    """Give for each host the checks that its probe looked at, as the plan has them."""
+    planned = {each["id"]: each for event in events for plan in _plans(event) for each in plan.get("checklist", ())}
+    asked: dict[str, list[Row]] = {}
+    for event in events:
+        if event.action == PROBE:
+            names = [each["id"] for each in event.result.get("results", ())]
+            asked.setdefault(event.host, []).extend(planned[name] for name in names if name in planned)
+    return asked

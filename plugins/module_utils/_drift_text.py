@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import calendar
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lab.llm_stack.plugins.module_utils._drift import headline
+from ansible_collections.lab.llm_stack.plugins.module_utils._drift import VERDICTS, headline
 from ansible_collections.lab.llm_stack.plugins.module_utils._report_escape import code, html, label, line, markdown
 
 Report = Mapping[str, Any]
@@ -76,16 +77,25 @@ def as_markdown(data: Report) -> str:
 
 
 def as_junit(data: Report) -> str:
-    """For a build server: one failed case for each difference, one skipped for what was not looked at."""
+    """For a build server: a failure for each difference, an error for what went wrong, skipped what else is told."""
     cases = [
         _case(item["host"], f"{item['kind']} {item['subject']}", "failure", f"{item['expected']}, but {item['actual']}")
         for item in data["items"]
     ]
-    cases += [_case(each["host"], each["what"], "skipped", each["why"]) for each in data["unchecked"]]
+    wrong = [each for each in data["unchecked"] if each.get("state") in ("failed", "unreachable")]
+    cases += [_case(each["host"], each["what"], "error", each["why"]) for each in wrong]
+    aside = [(each["host"], each["what"], each["why"]) for each in data["unchecked"] if each not in wrong]
+    aside += [_accepted(each, "ignored until") for each in data["ignored"]]
+    aside += [_accepted(each, "rule expired on") for each in data["expired"]]
+    cases += [_case(host, name, "skipped", why) for host, name, why in aside]
     cases = cases or [f'  <testcase classname="drift" name="{html(headline(data))}"/>']
-    counts = f'tests="{len(cases)}" failures="{len(data["items"])}" skipped="{len(data["unchecked"])}"'
-    head = f'<testsuite name="drift" timestamp="{data["generated"].rstrip("Z")}" {counts} errors="0">'
+    counts = f'tests="{len(cases)}" failures="{len(data["items"])}" errors="{len(wrong)}" skipped="{len(aside)}"'
+    head = f'<testsuite name="drift" timestamp="{data["generated"].rstrip("Z")}" {counts}>'
     return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>", ""])
+
+
+def _accepted(each: Mapping[str, str], words: str) -> tuple[str, str, str]:
+    return each["host"], f"{each['kind']} {each['subject']}", f"{words} {each['until']}: {each['reason']}"
 
 
 def _case(host: str, name: str, outcome: str, message: str) -> str:
@@ -96,20 +106,31 @@ def _case(host: str, name: str, outcome: str, message: str) -> str:
 def as_metrics(data: Report) -> str:
     """For the textfile collector of Prometheus' node exporter."""
     seconds = calendar.timegm(time.strptime(data["generated"], "%Y-%m-%dT%H:%M:%SZ"))
-    counts: dict[tuple[str, str], int] = {(host, ""): 0 for host in data["hosts"]}
-    for item in data["items"]:
-        counts.pop((item["host"], ""), None)
-        counts[item["host"], item["kind"]] = counts.get((item["host"], item["kind"]), 0) + 1
-    items = [
-        f'{{host="{label(host)}",kind="{label(kind)}"}} {number}' for (host, kind), number in sorted(counts.items())
-    ]
+    verdicts = [f'{{verdict="{each}"}} {int(each == data["verdict"])}' for each in VERDICTS]
     lines = [
         *_gauge("last_check_timestamp_seconds", "When drift was last looked for.", [f" {seconds}"]),
+        *_gauge("verdict", "What came of it; 1 for the verdict that holds.", verdicts),
         *_gauge("checked", "Things that were compared.", [f" {data['checked']}"]),
-        *_gauge("unchecked", "Things that could not be looked at.", [f" {len(data['unchecked'])}"]),
-        *_gauge("items", "Differences between declaration and host.", items),
+        *_gauge("unchecked", "Things that could not be looked at.", _by_host(data, "unchecked")),
+        *_gauge("items", "Differences between declaration and host.", _by_kind(data)),
+        *_gauge("ignored", "Differences that are known and accepted.", _by_host(data, "ignored")),
     ]
     return "\n".join([*lines, ""])
+
+
+def _by_host(data: Report, key: str) -> list[str]:
+    counts = Counter(each["host"] for each in data[key])
+    return [f'{{host="{label(host)}"}} {counts[host]}' for host in sorted({*data["hosts"], *counts})]
+
+
+def _by_kind(data: Report) -> list[str]:
+    """Count the differences of each host; none are zero only where everything was looked at."""
+    counts = Counter((item["host"], item["kind"]) for item in data["items"])
+    known = {host for host, _kind in counts} | {each["host"] for each in data["unchecked"]}
+    counts.update({(host, ""): 0 for host in data["hosts"] if host not in known})
+    return [
+        f'{{host="{label(host)}",kind="{label(kind)}"}} {number}' for (host, kind), number in sorted(counts.items())
+    ]
 
 
 def _gauge(name: str, words: str, values: list[str]) -> list[str]:

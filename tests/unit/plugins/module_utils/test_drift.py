@@ -34,6 +34,7 @@ FILE = {
     "since": "2026-11-22T19:04:12Z",
 }
 LINGER = {"kind": "linger", "subject": "account", "expected": "lingers", "actual": "does not", "remedy": "deploy"}
+RUNGS = ("engine_key", "model_identity", "engine_context")
 CHECK = {
     "id": "gateway_models:gw:http://127.0.0.1:4000",
     "check": "gateway_models",
@@ -49,10 +50,29 @@ def said(*items: dict[str, str], host: str = "gw", state: str = "ok", **result: 
     return Event(host, "Converge", SERVICE, state, {"items": list(items), "checked": 14, **result})
 
 
-def plan(*rules: dict[str, str]) -> Event:
-    return Event(
-        "gw", "Plan", "ansible.builtin.set_fact", "ok", {"ansible_facts": {"llm_stack_plan": {"drift_ignore": rules}}}
+def plan(*rules: dict[str, str], checks: tuple[dict[str, Any], ...] = ()) -> Event:
+    made = {"drift_ignore": rules, "checklist": checks}
+    return Event("gw", "Plan", "ansible.builtin.set_fact", "ok", {"ansible_facts": {"llm_stack_plan": made}})
+
+
+def of_unit(unit: str, port: int) -> tuple[dict[str, Any], ...]:
+    """The checks of one instance, as the plan has them, each after what it needs first."""
+    url, where = f"http://127.0.0.1:{port}", {"host": "gw"}
+    owner = {"bind": "127.0.0.1", "port": port, "units": [unit]}
+    rungs = [{**where, "id": f"{kind}:{unit}", "check": kind, "url": url, "direct": True} for kind in RUNGS]
+    return (
+        {**where, "id": f"unit_active:{unit}", "check": "unit_active", "units": [unit]},
+        {**where, "id": f"port_owner:{unit}", "check": "port_owner", **owner},
+        *rungs,
     )
+
+
+def probed(checks: tuple[dict[str, Any], ...], *states: str) -> Event:
+    results = [
+        {**CHECK, "id": check["id"], "check": check["check"], "title": check["id"], "state": state}
+        for check, state in zip(checks, states, strict=True)
+    ]
+    return Event("gw", "Ask", PROBE, "ok", {"results": results})
 
 
 def told(*events: Event, strict: bool = True) -> dict[str, Any]:
@@ -107,7 +127,8 @@ def test_an_answer_that_is_not_the_declared_one_is_drift() -> None:
         "answer-gateway_models",
         "tiny is missing: it was started with another configuration",
     )
-    assert data["unchecked"] == [{"host": "gw", "what": CHECK["title"], "why": "the port is closed"}]
+    (aside,) = data["unchecked"]
+    assert aside == {"host": "gw", "what": CHECK["title"], "why": "the port is closed", "state": "skipped"}
 
 
 def test_what_belongs_to_the_account_is_told_once_by_whichever_role() -> None:
@@ -116,12 +137,76 @@ def test_what_belongs_to_the_account_is_told_once_by_whichever_role() -> None:
     assert len(told(said(LINGER), said(LINGER, host="gpu"))["items"]) == 2
 
 
+A, B = of_unit("a.service", 8001), of_unit("b.service", 8002)
+DOWN = {**FILE, "kind": "not-active", "subject": "a.service"}
+
+
 def test_a_service_that_is_down_is_told_once() -> None:
-    down = {**CHECK, "check": "unit_active", "id": "unit_active:gw:litellm.socket"}
-    probed = Event("gw", "Ask", PROBE, "ok", {"results": [down]})
-    assert [each["kind"] for each in told(probed)["items"]] == ["answer-unit_active"]
-    compared = said({**FILE, "kind": "not-active", "subject": "litellm.socket"})
-    assert [each["kind"] for each in told(compared, probed)["items"]] == ["not-active"]
+    asked = probed(A, "fail", "skipped", "skipped", "skipped", "skipped")
+    assert [each["kind"] for each in told(plan(checks=A), said(), asked)["items"]] == ["answer-unit_active"]
+    assert [each["kind"] for each in told(plan(checks=A), said(DOWN), asked)["items"]] == ["not-active"]
+    manager = {**DOWN, "kind": "user-manager", "subject": "llm"}
+    assert [each["kind"] for each in told(plan(checks=A), said(manager), asked)["items"]] == ["user-manager"]
+
+
+def test_a_stranger_on_a_port_is_told_once() -> None:
+    asked = probed(A, "pass", "fail", "skipped", "skipped", "skipped")
+    stranger = {**DOWN, "kind": "foreign-port-owner", "subject": "8001"}
+    assert [each["kind"] for each in told(plan(checks=A), said(stranger), asked)["items"]] == ["foreign-port-owner"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        DOWN,
+        {**DOWN, "kind": "foreign-port-owner", "subject": "8001"},
+        {**DOWN, "kind": "enabled", "subject": "b.service"},
+    ],
+    ids=["another service is down", "another port is held", "its unit is only enabled"],
+)
+def test_what_befell_one_service_hides_nothing_of_another(item: dict[str, str]) -> None:
+    asked = probed((*A, *B), *["pass"] * 5, "fail", "fail", "skipped", "skipped", "skipped")
+    kinds = {each["kind"] for each in told(plan(checks=(*A, *B)), said(item), asked)["items"]}
+    assert kinds == {item["kind"], "answer-unit_active", "answer-port_owner"}
+
+
+def test_what_cannot_be_looked_at_for_an_accepted_difference_is_accepted_too() -> None:
+    rule = {"kind": "not-active", "subject": "a.service", "reason": "being mended", "until": "2026-12-01"}
+    asked = probed((*A, *B), "fail", "skipped", "skipped", "skipped", "skipped", *["pass"] * 5)
+    data = told(plan(rule, checks=(*A, *B)), said(DOWN), asked)
+    assert (data["verdict"], data["exit"], data["items"], data["unchecked"]) == ("clean", 0, [], [])
+    assert [each["kind"] for each in data["ignored"]] == ["not-active"]
+
+
+def test_what_cannot_be_looked_at_for_another_reason_is_still_told() -> None:
+    rule = {"kind": "not-active", "subject": "a.service", "reason": "being mended", "until": "2026-12-01"}
+    asked = probed((*A, *B), "fail", *["skipped"] * 4, "pass", "pass", "pass", "skipped", "skipped")
+    data = told(plan(rule, checks=(*A, *B)), said(DOWN), asked)
+    assert (data["exit"], [each["what"] for each in data["unchecked"]]) == (
+        11,
+        ["model_identity:b.service", "engine_context:b.service"],
+    )
+
+
+def test_an_answer_is_blamed_on_nobody_where_the_declaration_was_changed_as_well() -> None:
+    asked = probed(A, "pass", "pass", "pass", "pass", "fail")
+    (item,) = told(plan(checks=A), said(), asked)["items"]
+    assert (item["kind"], item["blame"]) == ("answer-engine_context", "corrective")
+    changed = said({**FILE, "blame": "intentional"})
+    blames = {each["kind"]: each["blame"] for each in told(plan(checks=A), changed, asked)["items"]}
+    assert blames == {"file": "intentional", "answer-engine_context": ""}
+    source = Event("gw", "Source", "lab.llm_stack.source_info", "ok", {"commit": "b" * 40, "items": [], "checked": 3})
+    blames = {each["kind"]: each["blame"] for each in told(source, said(source="a" * 40), asked)["items"]}
+    assert blames == {"source-commit": "intentional", "answer-engine_context": "corrective"}
+
+
+def test_a_run_that_looked_at_no_host_is_never_called_clean() -> None:
+    source = Event("gw", "Source", "lab.llm_stack.source_info", "ok", {"commit": "b" * 40, "items": [], "checked": 3})
+    for events in [(), (source,)]:
+        data = told(*events, strict=False)
+        assert (data["verdict"], data["exit"]) == ("incomplete", 11)
+        assert "not checked  all  the hosts of the stack: none was compared" in table(data)
+        assert ET.fromstring(as_junit(data)).get("errors") == "1"  # noqa: S314 - written by us
 
 
 @pytest.mark.parametrize(
@@ -152,7 +237,7 @@ def test_where_another_run_is_at_work_nothing_is_drift_and_nothing_is_clean() ->
     elsewhere = Event("gpu", "Ask", PROBE, "ok", {"results": [CHECK]})
     data = told(said(unchecked=[row]), asked)
     assert (data["verdict"], data["exit"], data["items"]) == ("incomplete", 11, [])
-    assert data["unchecked"] == [{"host": "gw", **row}]
+    assert data["unchecked"] == [{"host": "gw", **row, "state": "skipped"}]
     assert [each["host"] for each in told(said(unchecked=[row]), asked, elsewhere)["items"]] == ["gpu"]
 
 
@@ -182,8 +267,38 @@ def test_every_form_tells_the_same() -> None:
     suite = ET.fromstring(as_junit(data))  # noqa: S314 - written by us
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
     assert 'llm_stack_drift_items{host="gw",kind="file"} 1' in as_metrics(data)
-    assert 'llm_stack_drift_items{host="gpu",kind=""} 0' in as_metrics(data)
+    assert 'llm_stack_drift_items{host="gpu"' not in as_metrics(data)
     assert "llm_stack_drift_last_check_timestamp_seconds 1795410000" in as_metrics(data)
+
+
+def test_the_metrics_tell_a_clean_host_from_one_that_was_not_reached() -> None:
+    rule = {"kind": "linger", "reason": "known", "until": "2027-01-01"}
+    data = told(plan(rule), said(LINGER), Event("dead", "Converge", SERVICE, "unreachable", {"msg": "no route"}))
+    metrics = as_metrics(data).splitlines()
+    for line in (
+        'llm_stack_drift_items{host="gw",kind=""} 0',
+        'llm_stack_drift_ignored{host="gw"} 1',
+        'llm_stack_drift_unchecked{host="dead"} 1',
+        'llm_stack_drift_unchecked{host="gw"} 0',
+        'llm_stack_drift_verdict{verdict="failed"} 1',
+        'llm_stack_drift_verdict{verdict="clean"} 0',
+    ):
+        assert line in metrics
+    assert not [line for line in metrics if line.startswith('llm_stack_drift_items{host="dead"')]
+
+
+def test_a_build_server_sees_what_went_wrong_and_what_is_accepted() -> None:
+    rule = {"kind": "linger", "reason": "known", "until": "2027-01-01"}
+    old = {"kind": "file", "reason": "long ago", "until": "2026-01-01"}
+    wrong = Event("dead", "Converge", SERVICE, "unreachable", {"msg": "no route"})
+    suite = ET.fromstring(as_junit(told(plan(rule, old), said(LINGER), wrong)))  # noqa: S314 - written by us
+    counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "3", "failures": "0", "errors": "1", "skipped": "2"}
+    error = suite.find("testcase[@classname='dead']/error")
+    assert error is not None
+    assert error.get("message") == "no route"
+    aside = [each.get("message") for each in suite.iter("skipped")]
+    assert aside == ["ignored until 2027-01-01: known", "rule expired on 2026-01-01: long ago"]
 
 
 def test_the_commit_that_was_deployed_last_is_compared_with_the_one_that_is_here() -> None:
