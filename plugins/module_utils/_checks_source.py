@@ -54,6 +54,8 @@ KINDS = tuple(_JUDGES)
 
 def judge(kind: str, told: Told, deployed: str) -> Verdict:
     """Judge a check of these kinds; a declaration that is in no repository promises nothing."""
+    if told.get("unchecked"):
+        return Verdict(SKIPPED, "; ".join(str(each["why"]) for each in told["unchecked"]))
     if told.get("failed") or not told:
         why = " ".join(str(told.get("msg") or "nobody asked git").split())
         return Verdict(SKIPPED, why)

@@ -15,6 +15,7 @@ description:
   - Asks git about the working tree that a directory belongs to, and returns every file below that directory that is not
     committed, and whether commits were not pushed.
   - It is meant for the controller. A directory outside a working tree has no differences, and no commit.
+  - Where there is no git, or where it refuses to tell, it does not fail but says so in RV(unchecked).
 requirements:
   - git, where the directory belongs to a working tree
 extends_documentation_fragment:
@@ -70,6 +71,14 @@ checked:
   returned: always
   type: int
   sample: 3
+unchecked:
+  description: What could not be looked at, and why.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - what: the source
+      why: git is not installed, and /srv/inventory belongs to a working tree. Install git.
 """
 
 import os
@@ -82,15 +91,25 @@ CHECKED = 3
 """Files that are not committed, files that git does not know, and commits that were not pushed."""
 
 
+class GitError(Exception):
+    """Git is missing, or did not tell; str() says why, and what to do."""
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     path = module.params["path"]
     if not os.path.isdir(path):
         module.fail_json(msg=f"{path} is no directory. Name the directory of the inventory. Nothing was changed.")
-    source, remotes = look(module, path)
+    try:
+        source, remotes = look(module, path)
+        unchecked = []
+    except GitError as error:
+        source, remotes = Source(), False
+        unchecked = [{"what": "the source", "why": str(error)}]
     found = list(items(source, remotes))
     checked = CHECKED if source.commit else 0
-    module.exit_json(changed=False, commit=source.commit, branch=source.branch, items=found, checked=checked)
+    told = {"commit": source.commit, "branch": source.branch, "items": found, "checked": checked}
+    module.exit_json(changed=False, unchecked=unchecked, **told)
 
 
 def look(module: AnsibleModule, path: str) -> tuple[Source, bool]:
@@ -113,12 +132,12 @@ def _in_working_tree(path: str) -> bool:
 def _git(module: AnsibleModule, path: str, *arguments: str) -> str:
     program = module.get_bin_path("git", required=False)
     if not program:
-        module.fail_json(msg=f"git is not installed, and {path} belongs to a working tree. Install git.")
+        raise GitError(f"git is not installed, and {path} belongs to a working tree. Install git.")
     # Without it git would write its index anew, and somebody else's command might find it locked.
     command: list[Any] = [program, "--no-optional-locks", "-C", path, *arguments]
     code, out, err = module.run_command(command)
     if code:
-        module.fail_json(msg=f"git could not tell the state of {path}: {err.strip() or out.strip()}")
+        raise GitError(f"git could not tell the state of {path}: {' '.join((err.strip() or out.strip()).split())}")
     return str(out)
 
 

@@ -55,6 +55,13 @@ def changed(*subjects: str, kind: str = "source-uncommitted", commit: str = HEAD
             Verdict(PASS, "commit 1b3f0c2d4e5f on main"),
             id="what is not pushed is committed",
         ),
+        pytest.param(
+            "source_committed",
+            {"commit": "", "items": [], "unchecked": [{"what": "the source", "why": "git is not installed"}]},
+            HEAD,
+            Verdict(SKIPPED, "git is not installed"),
+            id="git does not tell",
+        ),
         pytest.param("source_deployed", CLEAN, HEAD, Verdict(PASS, "commit 1b3f0c2d4e5f"), id="that was deployed"),
         pytest.param(
             "source_deployed",

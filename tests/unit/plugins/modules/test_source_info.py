@@ -46,13 +46,13 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-def ask(path: Path) -> dict[str, Any]:
+def ask(path: Path, programs: str = "/usr/bin:/bin") -> dict[str, Any]:
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"path": str(path)}})
     module = "ansible_collections.lab.llm_stack.plugins.modules.source_info"
     done = subprocess.run(
         [sys.executable, "-m", module],
         input=arguments,
-        env={"PYTHONPATH": str(PLAYBOOKS / "collections"), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(PLAYBOOKS / "collections"), "PATH": programs},
         capture_output=True,
         text=True,
         check=False,
@@ -109,6 +109,21 @@ def test_the_commit_is_read_from_packed_references_and_linked_trees_too(tree: Pa
     assert head(str(tmp_path / "linked")) == expected
     git(tree, "checkout", "--quiet", "--detach")
     assert head(str(tree / "inventory")) == expected
+
+
+def test_without_git_the_source_is_not_checked_and_nothing_fails(tree: Path, tmp_path: Path) -> None:
+    result = ask(tree / "inventory", programs=str(tmp_path))
+    why = f"git is not installed, and {tree}/inventory belongs to a working tree. Install git."
+    assert result["unchecked"] == [{"what": "the source", "why": why}]
+    assert (result.get("failed", False), result["items"], result["checked"], result["commit"]) == (False, [], 0, "")
+    assert ask(tree / "inventory")["unchecked"] == []
+
+
+def test_a_git_that_refuses_to_tell_is_told_in_one_line(tree: Path) -> None:
+    (tree / ".git/HEAD").write_text("no reference")
+    (row,) = ask(tree / "inventory")["unchecked"]
+    assert row["why"].startswith(f"git could not tell the state of {tree}/inventory: fatal: not a git repository")
+    assert "\n" not in row["why"]
 
 
 def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
