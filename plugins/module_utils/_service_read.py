@@ -155,7 +155,7 @@ def _all_paths(wanted: Wanted, names: Iterable[str]) -> set[str]:
 
 
 def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> tuple[list[str], list[str]]:
-    """Files that change this unit alone, known to the manager or waiting for the next reload: ours, and others'.
+    """Files that change this unit alone or hide it, known to the manager or not yet: ours, and others'.
 
     Drop-ins for every service of the account (``service.d``) are the user's own policy and no business of ours. What
     is not below the account's own directories only an administrator can remove.
@@ -169,7 +169,10 @@ def _drop_ins(wanted: Wanted, units: Mapping[str, UnitFound]) -> tuple[list[str]
         if unit.fragment != wanted.unit_path(name) and unit.fragment.startswith(below):
             found.add(unit.fragment)
     every = {folder for mine in folders.values() for folder in mine}
-    own = (wanted.unit_dir, f"{wanted.unit_dir}.control", f"{runtime}/user", f"{runtime}/user.control")
+    before_ours = (f"{wanted.unit_dir}.control", f"{runtime}/user.control")
+    for directory in before_ours:
+        found.update(f"{directory}/{name}" for name in folders.keys() & set(_names(directory)))
+    own = (wanted.unit_dir, *before_ours, f"{runtime}/user")
     for directory in (*own, f"{home}/.local/share/systemd/user", ADMINISTRATORS):
         for folder in every & set(_names(directory)):
             found.update(glob.glob(f"{directory}/{folder}/*.conf"))

@@ -193,6 +193,11 @@ def drop_in(host: SimulatedHost) -> None:
     host.edit(at(host, f"{UNITS}/server.service.d/90-mine.conf"), b"[Service]\nEnvironment=EXTRA=1\n")
 
 
+def unit_that_hides_ours(host: SimulatedHost) -> None:
+    host.edit(at(host, f"{UNITS}.control/server.service"), b"[Service]\nExecStart=/usr/bin/other\n")
+    host.edit(at(host, f"{UNITS}.control/strange.service"), b"[Service]\nExecStart=/usr/bin/other\n")
+
+
 def drop_in_after_a_reload(host: SimulatedHost) -> None:
     drop_in(host)
     host.systemctl("daemon-reload")
@@ -356,6 +361,11 @@ DRIFT: list[object] = [
         drop_in,
         [("extra-dropin", f"{UNITS}/server.service.d/90-mine.conf", "changes a unit of ours")],
         id="a drop-in that waits for the next reload",
+    ),
+    pytest.param(
+        unit_that_hides_ours,
+        [("extra-dropin", f"{UNITS}.control/server.service", "changes a unit of ours")],
+        id="a unit file that systemd prefers to ours, from the next reload on",
     ),
     pytest.param(
         drop_in_after_a_reload,
