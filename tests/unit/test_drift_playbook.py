@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the lab.llm_stack authors
-"""What drift.yml asks of a host, by the plan of an example."""
+"""What drift.yml asks of a host, by the plan of an example, and that it never ends well where nobody would be told."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +48,31 @@ def asked(root: Path) -> list[dict[str, Any]]:
 
 def test_a_service_that_ends_again_and_again_is_looked_for_and_no_model_is_asked(asked: list[dict[str, Any]]) -> None:
     assert asked == [CHECKLIST[0], {**CHECKLIST[1], "by_itself": True}]
+
+
+def drift(root: Path, home: Path, hosts: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    (home / "hosts.yml").write_text(f"litellm: {{hosts: {hosts}}}\n", encoding="utf-8")
+    collections = str(root / "playbooks/collections")
+    given = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", "LLM_STACK_REPORTS": str(home / "out")}
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", str(root / "playbooks/drift.yml")],
+        cwd=home, env={**given, "ANSIBLE_COLLECTIONS_PATH": collections, **environment},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_without_the_callback_nothing_is_looked_at(root: Path, tmp_path: Path) -> None:
+    done = drift(root, tmp_path, "{gw: {ansible_connection: local}}", ANSIBLE_CALLBACKS_ENABLED="another")
+    told = " ".join(done.stdout.split())
+    assert (done.returncode, "the callback lab.llm_stack.drift is not enabled" in told) == (2, True), done.stdout
+    assert "Compare the working tree" not in told
+
+
+@pytest.mark.parametrize("config", ["ansible.cfg", "playbooks/ansible.cfg"])
+def test_the_configuration_of_the_checkout_enables_it_and_empty_groups_are_not_clean(
+    root: Path, tmp_path: Path, config: str
+) -> None:
+    done = drift(root, tmp_path, "{}", ANSIBLE_CONFIG=str(root / config))
+    assert done.returncode == 11, done.stdout
+    assert "drift: checked 0 things on 0 hosts: no difference, 1 not checked" in done.stdout
+    assert (tmp_path / "out/drift.json").is_file()
