@@ -196,11 +196,11 @@ def _commits(events: Sequence[Event]) -> Iterator[dict[str, str]]:
     """Yield a difference for each host on which another commit was deployed last than the one that is compared."""
     commits = [str(event.result["commit"]) for event in events if event.action == SOURCE and event.result.get("commit")]
     commit = commits[0] if commits else ""
-    deployed = {event.host: event for event in events if event.action == SERVICE and event.result.get("source")}
-    for event in deployed.values() if commit else ():
-        if event.result["source"] != commit:
-            told = {"kind": "source-commit", "subject": "the declaration", "expected": commit[:12]}
-            yield _item(event, {**told, "actual": str(event.result["source"])[:12], "blame": "intentional"})
+    noted = [event for event in events if event.action == SERVICE and event.result.get("source")]
+    others = {event.host: event for event in noted if event.result["source"] != commit}
+    for event in others.values() if commit else ():
+        told = {"kind": "source-commit", "subject": "the declaration", "expected": commit[:12]}
+        yield _item(event, {**told, "actual": str(event.result["source"])[:12], "blame": "intentional"})
 
 
 def _missing(event: Event) -> Iterator[Row]:

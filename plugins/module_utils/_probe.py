@@ -115,7 +115,8 @@ class Probe:
         if check["check"] == "port_owner":
             return judge_port(check, host.holders(check["bind"], check["port"]))
         if check["check"] in _checks_source.KINDS:
-            return _checks_source.judge(check["check"], self.source, _probe_host.deployed_commit())
+            deployed = _probe_host.deployed_commit(str(self.source.get("commit") or ""))
+            return _checks_source.judge(check["check"], self.source, deployed)
         if check["check"] in _probe_host.LOOKS:
             return host.fault or _probe_host.LOOKS[check["check"]](check, host.units)
         return self._spoken({**check, "deep": True} if self.deep else check)

@@ -140,9 +140,19 @@ def _manifests() -> Iterator[tuple[str, tuple[float, Sequence[str]]]]:
             yield name, (float(timegm(time.strptime(found["written"], "%Y-%m-%dT%H:%M:%SZ"))), found["units"])
 
 
-def deployed_commit() -> str:
-    """The commit of the declaration that was deployed last on this host; empty where nobody noted one."""
-    return (read(os.path.expanduser(f"{STATE}/source")) or b"").decode("ascii", "replace").strip()
+def deployed_commit(declared: str = "") -> str:
+    """The commit that was deployed last on this host, or the first of several that is not the declared one.
+
+    Each transaction notes its own; earlier versions noted one for the whole account. Empty where none was noted.
+    """
+    root = os.path.expanduser(STATE)
+    noted = {_commit(f"{root}/{name}/source") or _commit(f"{root}/source") for name, _deployed in _manifests()}
+    noted.discard("")
+    return min(noted - {declared}, default=declared if noted else "")
+
+
+def _commit(path: str) -> str:
+    return (read(path) or b"").decode("ascii", "replace").strip()
 
 
 def _record(path: str) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class State:
         """Remove the records of a transaction that is absent now."""
         remove(self._manifest)
         remove(self._snapshot)
+        remove(self._source)
         with contextlib.suppress(OSError):
             os.rmdir(self.directory)
 
@@ -161,13 +162,23 @@ class State:
         return kept
 
     def source(self) -> str:
-        """The commit of the declaration that was deployed last; empty where none was told."""
-        return (read(os.path.join(self.root, "source")) or b"").decode("ascii", "replace").strip()
+        """The commit of the declaration of which this was deployed last; empty where none was told, or nothing was.
+
+        Earlier versions noted one commit for the whole account.
+        """
+        if not os.path.exists(self._manifest):
+            return ""
+        noted = read(self._source) or read(os.path.join(self.root, "source")) or b""
+        return noted.decode("ascii", "replace").strip()
 
     def note_source(self, commit: str) -> None:
-        """Note the commit of a declaration that was deployed whole, also where it changed nothing on the host."""
-        if commit and commit != self.source():
-            write_atomic(os.path.join(self.root, "source"), f"{commit}\n".encode(), 0o600)
+        """Note the commit of which this was deployed, also where that changed nothing on the host."""
+        if commit and os.path.exists(self._manifest) and commit != self.source():
+            write_atomic(self._source, f"{commit}\n".encode(), 0o600)
+
+    @property
+    def _source(self) -> str:
+        return os.path.join(self.directory, "source")
 
     def salt(self) -> bytes:
         """The key of this host's digests; empty before the first run."""

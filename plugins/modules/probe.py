@@ -283,7 +283,8 @@ def main() -> None:
     module.no_log_values.update(filter(None, probe.keys.values()))
     results = [each.as_dict() for each in probe.run(module.params["checks"])]
     failed = sum(each["state"] == FAIL for each in results)
-    module.exit_json(changed=False, results=results, failed_checks=failed, commit=deployed_commit())
+    commit = deployed_commit(str(probe.source.get("commit") or ""))
+    module.exit_json(changed=False, results=results, failed_checks=failed, commit=commit)
 
 
 if __name__ == "__main__":

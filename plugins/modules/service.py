@@ -237,7 +237,9 @@ options:
     type: str
     default: unknown
   source:
-    description: Commit of the declaration, noted on the host after a run that succeeded. The action plugin fills it in.
+    description:
+      - Commit of the declaration, noted on the host for this transaction after a run that succeeded. The action plugin
+        fills it in.
     type: str
     default: ""
   break_lock:
@@ -307,7 +309,7 @@ unchecked:
         a run changes them: litellm: ada on her-machine, pid 4711, since 2026-11-22T19:04:12Z. Look again when it has
         ended.
 source:
-  description: Commit of the declaration that was deployed before this run; empty where none was noted.
+  description: Commit of which this transaction was deployed before this run; empty where none was noted.
   returned: always
   type: str
   sample: 1b3f0c2d4e5f60718293a4b5c6d7e8f901234567

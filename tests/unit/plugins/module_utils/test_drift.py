@@ -311,6 +311,12 @@ def test_the_commit_that_was_deployed_last_is_compared_with_the_one_that_is_here
     ]
 
 
+def test_one_role_that_got_another_commit_is_enough_for_a_host_to_differ() -> None:
+    here = Event("gw", "Source", "lab.llm_stack.source_info", "ok", {"commit": "b" * 40, "items": [], "checked": 3})
+    items = told(here, said(source="a" * 40), said(source="b" * 40))["items"]
+    assert [(each["kind"], each["actual"]) for each in items] == [("source-commit", "a" * 12)]
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(), st.text(), st.text())
 def test_no_text_of_a_host_breaks_out_of_a_report(subject: str, actual: str, host: str) -> None:

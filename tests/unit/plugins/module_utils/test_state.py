@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.lab.llm_stack.plugins.module_utils import _probe_host
 from ansible_collections.lab.llm_stack.plugins.module_utils._manifest import Manifest
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_types import (
     FileFound,
@@ -142,3 +143,38 @@ def test_a_kept_file_is_moved_with_its_content_and_named_after_its_place(state: 
     kept = Path(state.keep(str(path)))
     assert (path.exists(), kept.read_bytes(), kept.parent) == (False, b"[Service]\n", Path(state.directory, "removed"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z-.*_drop in\.conf", kept.name)
+
+
+def test_each_transaction_notes_the_commit_of_which_it_was_deployed(state: State) -> None:
+    other = State(state.root, "other")
+    state.note_source("a" * 40)
+    assert (state.source(), os.path.exists(state.directory)) == ("", False)
+    for each in (state, other):
+        each.write_manifest({}, [], {})
+        each.note_source("a" * 40)
+    other.note_source("b" * 40)
+    assert (state.source(), other.source()) == ("a" * 40, "b" * 40)
+    other.forget()
+    assert (other.source(), os.path.exists(other.directory)) == ("", False)
+
+
+def test_the_commit_that_an_earlier_version_noted_for_the_account_counts_until_a_deploy(state: State) -> None:
+    state.write_manifest({}, [], {})
+    Path(state.root, "source").write_text("a" * 40 + "\n")
+    assert state.source() == "a" * 40
+    state.note_source("b" * 40)
+    assert (state.source(), State(state.root, "never deployed").source()) == ("b" * 40, "")
+
+
+def test_the_commit_of_a_host_is_one_that_is_not_declared_where_any_is(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_probe_host, "STATE", state.root)
+    assert _probe_host.deployed_commit("a" * 40) == ""
+    for name, commit in (("litellm", "a"), ("llamacpp", "b")):
+        each = State(state.root, name)
+        each.write_manifest({}, [], {})
+        each.note_source(commit * 40)
+    assert [_probe_host.deployed_commit(declared * 40) for declared in "ab"] == ["b" * 40, "a" * 40]
+    State(state.root, "llamacpp").note_source("a" * 40)
+    assert _probe_host.deployed_commit("a" * 40) == "a" * 40
