@@ -50,8 +50,11 @@ def parse(text: str) -> Source:
     )
 
 
-def items(source: Source, remotes: bool) -> Iterator[dict[str, str]]:
-    """Yield each difference between the working tree and what others can see of it."""
+def items(source: Source, remotes: bool, fetched: bool = True) -> Iterator[dict[str, str]]:
+    """Yield each difference between the working tree and what others can see of it.
+
+    ``remotes`` tells whether there is anywhere to push to, ``fetched`` whether a commit on no branch came from there.
+    """
     for path in source.changed:
         yield _item("source-uncommitted", path, "committed", "changed since the last commit", "git commit")
     for path in source.untracked:
@@ -63,6 +66,9 @@ def items(source: Source, remotes: bool) -> Iterator[dict[str, str]]:
     elif remotes and source.branch and not source.upstream:
         actual = "follows no branch of a remote"
         yield _item("source-unpushed", source.branch, "pushed", actual, "git push --set-upstream")
+    elif remotes and source.commit and not source.branch and not fetched:
+        actual = f"{source.commit[:12]} is on no branch, and no remote has it"
+        yield _item("source-unpushed", "HEAD", "pushed", actual, "git switch --create BRANCH, and git push")
 
 
 def _item(kind: str, subject: str, expected: str, actual: str, remedy: str) -> dict[str, str]:

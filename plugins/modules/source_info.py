@@ -102,11 +102,11 @@ def main() -> None:
         module.fail_json(msg=f"{path} is no directory. Name the directory of the inventory. Nothing was changed.")
     try:
         source, remotes = look(module, path)
+        found = list(items(source, remotes, source.branch != "" or _is_fetched(module, path, source)))
         unchecked = []
     except GitError as error:
-        source, remotes = Source(), False
+        source, found = Source(), []
         unchecked = [{"what": "the source", "why": str(error)}]
-    found = list(items(source, remotes))
     checked = CHECKED if source.commit else 0
     told = {"commit": source.commit, "branch": source.branch, "items": found, "checked": checked}
     module.exit_json(changed=False, unchecked=unchecked, **told)
@@ -118,6 +118,12 @@ def look(module: AnsibleModule, path: str) -> tuple[Source, bool]:
         return Source(), False
     status = _git(module, path, "status", "--porcelain=v2", "--branch", "-z", "--", ".")
     return parse(status), bool(_git(module, path, "remote").strip())
+
+
+def _is_fetched(module: AnsibleModule, path: str, source: Source) -> bool:
+    """Whether a commit that is on no branch of ours came from a remote, as those that build servers check out."""
+    told = ("refs/remotes", "refs/tags", "refs/pipelines", "refs/pull")
+    return not source.commit or bool(_git(module, path, "for-each-ref", "--count=1", "--contains", "HEAD", *told))
 
 
 def _in_working_tree(path: str) -> bool:

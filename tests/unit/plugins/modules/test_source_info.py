@@ -95,6 +95,24 @@ def test_a_branch_that_follows_nothing_is_not_pushed(tree: Path) -> None:
     assert kinds(tree / "inventory") == [("source-unpushed", "mine")]
 
 
+def test_a_commit_on_no_branch_counts_as_pushed_where_a_remote_has_it(tree: Path) -> None:
+    git(tree, "checkout", "--quiet", "--detach")
+    assert kinds(tree / "inventory") == []
+    (tree / "inventory/stack.yml").write_text("a: 2\n")
+    commit(tree)
+    (item,) = ask(tree / "inventory")["items"]
+    assert (item["kind"], item["subject"]) == ("source-unpushed", "HEAD")
+    assert item["actual"] == f"{git(tree, 'rev-parse', 'HEAD')[:12]} is on no branch, and no remote has it"
+    git(tree, "push", "--quiet", "origin", "HEAD:refs/heads/elsewhere")
+    assert kinds(tree / "inventory") == []
+
+
+def test_a_commit_on_no_branch_has_nowhere_to_go_without_a_remote(tree: Path) -> None:
+    git(tree, "remote", "remove", "origin")
+    git(tree, "checkout", "--quiet", "--detach")
+    assert kinds(tree / "inventory") == []
+
+
 def test_outside_a_working_tree_there_is_nothing_to_tell(tmp_path: Path) -> None:
     result = ask(tmp_path)
     assert (result["items"], result["commit"], result["checked"]) == ([], "", 0)
