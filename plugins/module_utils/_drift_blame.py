@@ -9,6 +9,7 @@ was ever deployed, and every difference is the declaration's.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 
 from ansible_collections.lab.llm_stack.plugins.module_utils._service_plan import concrete_paths
@@ -33,6 +34,8 @@ CONFLICT = "conflict"
 _DECLARED = "orphan-"
 """How the kinds begin that only a change of the declaration makes."""
 _OF_FILES = ("file", "unit-file")
+_OF_OTHERS = ("extra-dropin", "foreign-dropin", "leftover")
+"""Those whose subject is a file that nobody declared."""
 _OF_UNITS = ("not-active", "stale-process", "active", "not-enabled", "enabled", "daemon-reload")
 
 
@@ -107,12 +110,32 @@ def _since(item: Item, wanted: Wanted, found: Found) -> float:
     file: FileFound = found.file(item.subject)
     if file.changed_at:
         return file.changed_at
-    unit = found.unit(item.subject)
     if item.kind == "not-active":
-        return unit.stopped_at
+        return found.unit(item.subject).stopped_at
     if item.kind == "stale-process":
-        return unit.started_at
+        return _stale_since(item.subject, wanted, found)
+    if item.kind in _OF_OTHERS:
+        return _changed_at(item.subject)
     return found.file(wanted.unit_path(item.subject)).changed_at if item.kind == "daemon-reload" else 0.0
+
+
+def _stale_since(name: str, wanted: Wanted, found: Found) -> float:
+    """When something that a process has read, or runs from, was changed last after its start; 0 where nothing was.
+
+    When the process started tells nothing: it may have served as declared for a month.
+    """
+    instance = name.partition("@")[2].partition(".")[0]
+    inputs = [path for spec in wanted.units if name in spec.instances() for path in spec.inputs]
+    files = [found.file(path.replace("%i", instance)).changed_at for path in inputs]
+    changes = [found.file(wanted.unit_path(name)).changed_at, *files, *map(_changed_at, found.requires)]
+    return max((each for each in changes if each > found.unit(name).started_at), default=0.0)
+
+
+def _changed_at(path: str) -> float:
+    try:
+        return os.lstat(path).st_ctime
+    except OSError:
+        return 0.0
 
 
 def _moment(seconds: float) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -147,3 +148,46 @@ def test_since_when_is_told_where_something_tells_it(deployed: SimulatedHost) ->
     deployed.systemctl("disable", "server.service")
     wanted, comparison, found = deployed.read(server(deployed.home))
     assert [item["since"] for item in attributed(comparison, wanted, found) if item["kind"] == "not-enabled"] == [""]
+
+
+def since(host: SimulatedHost, wanted: Wanted, kind: str) -> str:
+    wanted, comparison, found = host.read(wanted)
+    (moment,) = [item["since"] for item in attributed(comparison, wanted, found) if item["kind"] == kind]
+    return moment
+
+
+def at(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def test_a_process_is_stale_since_what_it_read_was_changed_and_not_since_its_start(deployed: SimulatedHost) -> None:
+    edited = at(deployed.now)
+    edit(deployed)
+    deployed.sleep(600)
+    assert since(deployed, declared_anew(deployed), "stale-process") == edited
+
+
+def test_of_a_process_that_only_the_declaration_left_behind_nobody_knows_since_when(deployed: SimulatedHost) -> None:
+    assert since(deployed, declared_anew(deployed), "stale-process") == ""
+
+
+def test_a_process_is_stale_since_the_program_that_it_runs_was_replaced(host: SimulatedHost) -> None:
+    program = host.home / "engine"
+    wanted = replace(server(host.home, words=str(program)), requires=(Requirement("program", str(program), ""),))
+    deploy(host, wanted)
+    program.write_bytes(b"upgraded")
+    complete, _comparison, found = host.read(wanted)
+    found = replace(found, requires={str(program): "another"})
+    items = attributed(compare(complete, found), complete, found)
+    assert [item["since"] for item in items if item["kind"] == "stale-process"] == [at(program.stat().st_ctime)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("server.service.d/mine.conf", "extra-dropin"), (".llm-stack-1.tmp", "leftover")],
+    ids=["a drop-in", "a temporary file"],
+)
+def test_a_file_of_nobody_is_there_since_it_was_changed_last(deployed: SimulatedHost, name: str, kind: str) -> None:
+    path = deployed.unit_dir / name
+    deployed.edit(path, b"[Service]\n")
+    assert since(deployed, server(deployed.home), kind) == at(path.stat().st_ctime)
