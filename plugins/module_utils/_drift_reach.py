@@ -57,7 +57,8 @@ def _of_source(item: Row) -> bool:
 
 def _about(item: Row, check: Row) -> bool:
     if item["kind"] == _OF_PORT:
-        return bool(check["check"] == "port_owner" and item["subject"] == str(check["port"]))
+        # A subject is an address, HOST:PORT.
+        return check["check"] == "port_owner" and str(item["subject"]).rpartition(":")[2] == str(check["port"])
     return item["kind"] == _OF_HOST or (item["kind"] in _OF_UNIT and item["subject"] in check.get("units", ()))
 
 

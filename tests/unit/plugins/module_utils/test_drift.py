@@ -151,7 +151,7 @@ def test_a_service_that_is_down_is_told_once() -> None:
 
 def test_a_stranger_on_a_port_is_told_once() -> None:
     asked = probed(A, "pass", "fail", "skipped", "skipped", "skipped")
-    stranger = {**DOWN, "kind": "foreign-port-owner", "subject": "8001"}
+    stranger = {**DOWN, "kind": "foreign-port-owner", "subject": "127.0.0.1:8001"}
     assert [each["kind"] for each in told(plan(checks=A), said(stranger), asked)["items"]] == ["foreign-port-owner"]
 
 
@@ -159,7 +159,7 @@ def test_a_stranger_on_a_port_is_told_once() -> None:
     "item",
     [
         DOWN,
-        {**DOWN, "kind": "foreign-port-owner", "subject": "8001"},
+        {**DOWN, "kind": "foreign-port-owner", "subject": "127.0.0.1:8001"},
         {**DOWN, "kind": "enabled", "subject": "b.service"},
     ],
     ids=["another service is down", "another port is held", "its unit is only enabled"],
