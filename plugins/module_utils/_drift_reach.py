@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 _ANSWER = "answer-"
 _BEFORE_ANSWERS = ("unit_active", "port_owner")
 """What a probe looks at before it speaks to anybody, and whoever compares the services tells better."""
-_OF_UNIT = ("not-active", "active", "stale-process")
+_OF_UNIT = ("not-active", "not-enabled", "active", "stale-process")
 _OF_PORT = "foreign-port-owner"
 _OF_HOST = "user-manager"
 

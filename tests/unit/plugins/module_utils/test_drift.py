@@ -149,6 +149,12 @@ def test_a_service_that_is_down_is_told_once() -> None:
     assert [each["kind"] for each in told(plan(checks=A), said(manager), asked)["items"]] == ["user-manager"]
 
 
+def test_a_service_that_would_not_start_at_boot_is_told_once() -> None:
+    asked = probed(A, "fail", "pass", "pass", "pass", "pass")
+    disabled = {**DOWN, "kind": "not-enabled"}
+    assert [each["kind"] for each in told(plan(checks=A), said(disabled), asked)["items"]] == ["not-enabled"]
+
+
 def test_a_stranger_on_a_port_is_told_once() -> None:
     asked = probed(A, "pass", "fail", "skipped", "skipped", "skipped")
     stranger = {**DOWN, "kind": "foreign-port-owner", "subject": "127.0.0.1:8001"}
