@@ -299,7 +299,7 @@ checked:
 unchecked:
   description:
     - What check mode did not compare, because another run was changing the account's services at that moment, and who
-      that is. There are no RV(items) then, and nothing is RV(changed).
+      that is. There are no RV(items) then, and C(changed) is false.
   returned: when another run was at it
   type: list
   elements: dict
