@@ -9,12 +9,10 @@ A link ``current`` says which one counts; old ones stay for a while, so that goi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pwd
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -187,19 +185,14 @@ def _account() -> str:
 
 
 def _acquire(descriptor: int, directory: str, timeout: float) -> None:
-    limit = time.monotonic() + timeout
-    while True:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        if time.monotonic() > limit:
-            holder = _lock.noted(os.path.join(directory, NOTE))
-            who = f"\n    {holder}." if holder else ""
-            raise InstallError(
-                f"{directory}: another run has been installing here for more than {timeout:g} s.{who}\n"
-                "    Wait for it to end, or end it, and run again. Nothing was changed."
-            )
-        time.sleep(0.2)
+    if _lock.taken(descriptor, timeout):
+        return
+    holder = _lock.noted(os.path.join(directory, NOTE))
+    who = f"\n    {holder}." if holder else ""
+    raise InstallError(
+        f"{directory}: another run has been installing here for more than {timeout:g} s.{who}\n"
+        "    Wait for it to end, or end it, and run again. Nothing was changed."
+    )
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def held(path: str, name: str, holder: str, breaking: str = "", patience: float 
     """
     make_dirs(os.path.dirname(path))
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
-        if not _taken(file, GLANCE):
+        if not taken(file, GLANCE):
             _break_or_refuse(file, breaking, patience)
         _write(file, record_of(name, holder))
         try:
@@ -87,7 +87,8 @@ def at_work(path: str, before: tuple[int, int]) -> str:
     return "" if stamp(path) == before else "another run, which has ended meanwhile"
 
 
-def _taken(file: IO[str], patience: float) -> bool:
+def taken(file: IO[str] | int, patience: float) -> bool:
+    """Take the lock of a file or descriptor; False where others hold it for longer than ``patience`` seconds."""
     limit = time.monotonic() + patience
     while True:
         try:
@@ -107,7 +108,7 @@ def _break_or_refuse(file: IO[str], breaking: str, patience: float) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(record["pid"]), number)
-        if _taken(file, patience):
+        if taken(file, patience):
             return
     raise LockError(f"{_words(record, breaking)}\nIt was told to end, and killed, and is still there.")
 
