@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from playing import play
 
 INVENTORY = """
 all:
@@ -31,17 +31,7 @@ GONE = ", ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1"
 
 def deploy(root: Path, home: Path, gone: str, *options: str) -> subprocess.CompletedProcess[str]:
     (home / "hosts.yml").write_text(INVENTORY.format(python=sys.executable, gone=gone), encoding="utf-8")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(root / "playbooks/collections"),
-    }
-    playbook = str(Path(sys.executable).parent / "ansible-playbook")
-    return subprocess.run(
-        [playbook, "-i", "hosts.yml", str(root / "playbooks/deploy.yml"), *options],
-        cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return play(home, root / "playbooks/deploy.yml", "-i", "hosts.yml", *options)
 
 
 @pytest.mark.parametrize(("gone", "code"), [("", 2), (GONE, 4)], ids=["that failed", "that cannot be reached"])

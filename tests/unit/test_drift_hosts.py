@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from playing import play
 
 INVENTORY = """
 all:
@@ -42,26 +43,17 @@ exec "$@"
 
 def drift(root: Path, home: Path, gone: str, *options: str) -> tuple[int, dict[str, Any], str]:
     """Run it, and give its status, what it reported, and what it printed."""
-    done = play(root, home, "drift", gone, *options)
+    done = run(root, home, "drift", gone, *options)
     return done.returncode, json.loads((home / "reports/drift.json").read_text(encoding="utf-8")), done.stdout
 
 
-def play(root: Path, home: Path, name: str, gone: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run(root: Path, home: Path, name: str, gone: str, *options: str) -> subprocess.CompletedProcess[str]:
     (home / "hosts.yml").write_text(INVENTORY.format(python=sys.executable, home=home, gone=gone), encoding="utf-8")
     (home / "sudo").write_text(SUDO, encoding="utf-8")
     (home / "sudo").chmod(0o755)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(root / "playbooks/collections"),
-        "ANSIBLE_CALLBACKS_ENABLED": "lab.llm_stack.drift",
-    }
-    playbook = str(Path(sys.executable).parent / "ansible-playbook")
-    return subprocess.run(
-        [playbook, "-i", "hosts.yml", str(root / f"playbooks/{name}.yml"), *options],
-        cwd=home, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    enabled = "lab.llm_stack.drift"
+    playbook = root / f"playbooks/{name}.yml"
+    return play(home, playbook, "-i", "hosts.yml", *options, ANSIBLE_CALLBACKS_ENABLED=enabled)
 
 
 def test_a_host_without_the_account_is_told_completely_and_nothing_fails(root: Path, tmp_path: Path) -> None:
@@ -79,7 +71,7 @@ def test_a_host_that_is_gone_keeps_no_other_from_being_compared(root: Path, tmp_
 
 
 def test_nothing_is_deployed_where_a_host_did_not_get_its_account(root: Path, tmp_path: Path) -> None:
-    done = play(root, tmp_path, "deploy", GONE, "--check")
+    done = run(root, tmp_path, "deploy", GONE, "--check")
     assert done.returncode == 4, done.stdout
     told = " ".join(done.stdout.split())
     assert "Nothing was deployed: gpu-01 did not get the account that runs the stack." in told
@@ -88,6 +80,6 @@ def test_nothing_is_deployed_where_a_host_did_not_get_its_account(root: Path, tm
 
 
 def test_a_host_that_needs_no_account_of_its_own_holds_nobody_up(root: Path, tmp_path: Path) -> None:
-    done = play(root, tmp_path, "deploy", ", service_user_name: ''", "--check")
+    done = run(root, tmp_path, "deploy", ", service_user_name: ''", "--check")
     assert "did not get the account" not in done.stdout
     assert "lab.llm_stack.llamacpp : Converge" in done.stdout, done.stdout

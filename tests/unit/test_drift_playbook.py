@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from playing import play
 
 HOST = "workstation"
 ONE, OTHER = {"host": HOST, "units": ["x.service"]}, {"host": "other", "units": ["y.service"]}
@@ -52,13 +51,8 @@ def test_a_service_that_ends_again_and_again_is_looked_for_and_no_model_is_asked
 
 def drift(root: Path, home: Path, hosts: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (home / "hosts.yml").write_text(f"litellm: {{hosts: {hosts}}}\n", encoding="utf-8")
-    collections = str(root / "playbooks/collections")
-    given = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", "LLM_STACK_REPORTS": str(home / "out")}
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", str(root / "playbooks/drift.yml")],
-        cwd=home, env={**given, "ANSIBLE_COLLECTIONS_PATH": collections, **environment},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    reports = {"LLM_STACK_REPORTS": str(home / "out")}
+    return play(home, root / "playbooks/drift.yml", "-i", "hosts.yml", **reports, **environment)
 
 
 def test_without_the_callback_nothing_is_looked_at(root: Path, tmp_path: Path) -> None:

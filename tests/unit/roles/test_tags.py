@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from playing import play
 
 PLAYBOOK = """
 - hosts: localhost
@@ -22,21 +21,11 @@ PLAYBOOK = """
 """
 
 
-def test_a_run_that_leaves_out_an_installation_that_is_needed_is_no_success(root: Path, tmp_path: Path) -> None:
+def test_a_run_that_leaves_out_an_installation_that_is_needed_is_no_success(tmp_path: Path) -> None:
     (tmp_path / "play.yml").write_text(PLAYBOOK, encoding="utf-8")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(root / "playbooks/collections"),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-    }
-    playbook = str(Path(sys.executable).parent / "ansible-playbook")
     interpreter = f"ansible_python_interpreter={sys.executable}"
-    done = subprocess.run(
-        [playbook, "-i", "localhost,", "-c", "local", "-e", interpreter, "--tags", "litellm_service", "play.yml"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    options = ("-i", "localhost,", "-c", "local", "-e", interpreter, "--tags", "litellm_service")
+    done = play(tmp_path, "play.yml", *options)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "has to be installed first, and --tags leaves that out." in done.stdout, done.stdout + done.stderr
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.lab.llm_stack.plugins.action.service import ActionModule
 from ansible_collections.lab.llm_stack.plugins.module_utils._release import fingerprint
+from playing import play
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ PLAYBOOK = """\
 
 
 @pytest.mark.slow
-def test_a_template_is_rendered_as_ansible_renders_it(root: Path, tmp_path: Path) -> None:
+def test_a_template_is_rendered_as_ansible_renders_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "templates").mkdir()
     out.mkdir()
@@ -233,18 +233,8 @@ def test_a_template_is_rendered_as_ansible_renders_it(root: Path, tmp_path: Path
         "files": [{"path": f"{out}/home/{name}", "template": name} for name in TEMPLATES],
         "ansible_python_interpreter": sys.executable,
     }
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ["HOME"],
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(root / "playbooks/collections"),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-    }
-    playbook = str(Path(sys.executable).parent / "ansible-playbook")
-    done = subprocess.run(
-        [playbook, "-i", "localhost,", "-c", "local", "-e", json.dumps(extra), "play.yml"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    options = ("-i", "localhost,", "-c", "local", "-e", json.dumps(extra))
+    done = play(tmp_path, "play.yml", *options, HOME=os.environ["HOME"])
     assert done.returncode == 0, done.stdout + done.stderr
     shown = {Path(each["after_header"]).name: each["after"] for each in json.loads((out / "diff.json").read_text())}
     assert {name: shown.get(name, "").encode() for name in TEMPLATES} == {
